@@ -1,7 +1,7 @@
 """Pages of a company with a million customers, couplings and outcomes: page 1,000 against page 1, in the same run.
 
-The rows are made inside the database from one template row each, so that filling takes seconds. There is no floor from
-outside: what is printed is how much dearer a late page is than the first, and how many queries a page asks.
+There is no floor from outside: what is printed is how much dearer a late page is than the first, in seconds and in
+processor time, and how many queries a page asks. How the company is filled: benchmarks.page_filling.
 
 The lists of coupled and of uncoupled records pass by every record that they leave out, so they are measured by other
 rules, and with nine tenths of the customers coupled in two ways: the first by number, the worst, where a page may lie
@@ -9,347 +9,17 @@ beyond 900,000 records; and spread. No page by Next or Previous may cost more th
 one whose records stand close together at most 5 ms of the database's time.
 """
 
-import html
-import re
 import statistics
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import effort
+from benchmarks.effort import Effort
 from benchmarks.house import house
+from benchmarks.page_filling import PAGE, Filled, couple, fill
+from benchmarks.page_reader import Reader
 from benchmarks.telling import Line
-from core.vocabulary import Recommendation
-
-PAGE = 50
-DEEP = 1000
-"""The page asked for; lists that people narrow (conflicts, records left out, jobs) are filled just past it."""
-
-
-@dataclass(frozen=True)
-class Filled:
-    """The company as filled, its lists by name (each the address of its first page), and other pages."""
-
-    company: Any
-    mapping: Any
-    job: Any
-    size: int
-    lists: dict[str, str]
-    pages: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def coupled(self) -> int:
-        """The number of coupled customers."""
-        return self.size * 9 // 10
-
-    @property
-    def last(self) -> int:
-        """The number of the deepest page that every list has."""
-        return min(self.size // 10, PAGE * (DEEP + 20)) // PAGE - 20 if self.size < 10 * PAGE * DEEP else DEEP
-
-
-def fill(size: int = 1_000_000) -> Filled:
-    """Return a connected company with `size` customers, nine tenths of them coupled, and a job with an outcome for
-    each.
-    """
-    from django.db import connection
-    from django.utils import timezone
-
-    from connection_setup.models import DataverseConnection
-    from coupling.mappings import defaults
-    from coupling.models import IntegrationTableMapping
-    from jobs.models import Job, JobOutcome
-    from masterdata.models import Company, Customer
-    from sync.models import FullSynchReviewLine
-
-    company = Company.objects.create(name="A million", currency_code="USD")
-    DataverseConnection.objects.create(
-        company=company, environment_url="https://contoso.crm4.dynamics.com", enabled=True,
-        organization_id="11111111-1111-1111-1111-111111111111", organization_name="Contoso",
-    )  # fmt: skip
-    defaults.create_missing(company)
-    mapping = IntegrationTableMapping.objects.select_related("company").get(company=company, name="CUSTOMER")
-    deep = min(size // 10, PAGE * (DEEP + 20))
-    coupled, failed = size * 9 // 10, size // 2
-    now = timezone.now()
-    with _quickly(connection):
-        _spread(Customer(company=company), size, {
-            "system_id": _uuid(1), "no": _text("C"), "name": _text("Customer "),
-            "phone_no": _text("+1 555 "), "city": f"'City ' || ({N} %% 500)",
-        })  # fmt: skip
-        _spread(Job(company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now,
-                    ended_at=now), deep, {})  # fmt: skip
-        job = Job.objects.create(
-            company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now, ended_at=now,
-            processed=size, total=size, message="Filled.",
-            counters={**Job().counters, "total": size, "failed": failed, "coupled": size - failed},
-            breakdown={"failed": {"no_match": failed // 2, "multiple_matches": failed - failed // 2},
-                       "coupled": {"": size - failed}},
-        )  # fmt: skip
-        outcome = JobOutcome(
-            job=job, outcome="failed", position=1, local_id="00000000-0000-0000-0000-000000000001",
-            message="Phone No. found more than one row. Choose one of them, or add a criterion.",
-        )  # fmt: skip
-        _spread(outcome, size, {
-            "local_id": _uuid(1), "local_key": _text("C"), "local_name": _text("Customer "),
-            "outcome": f"CASE WHEN {N} <= {failed} THEN 'failed' ELSE 'coupled' END",
-            "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} %% 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
-            "position": f"CASE WHEN {N} > {failed} THEN {N} - {failed} ELSE ({N} + 1) / 2 END",
-        })  # fmt: skip
-    filled = Filled(company, mapping, job, size, *_addresses(company, mapping, job))
-    couple(filled, spread=False)
-    FullSynchReviewLine.objects.bulk_create(
-        FullSynchReviewLine(
-            company=company, name=one.name, direction=one.direction, position=one.position, counted_at=now,
-            recommendation=Recommendation.NONE, local_count=size - coupled, integration_count=size - coupled,
-        )
-        for one in IntegrationTableMapping.objects.filter(company=company)
-    )  # fmt: skip
-    return filled
-
-
-def couple(filled: Filled, *, spread: bool) -> None:
-    """Couple nine tenths of the customers anew: the first ones by number, or all but every tenth."""
-    from django.db import connection
-
-    from core import bulk
-    from coupling.models import Coupling, CouplingBase, UndoneRecord
-
-    pair = Coupling(
-        company=filled.company, mapping=filled.mapping, table="customer", job_id=filled.job.pk,
-        local_id="00000000-0000-0000-0000-000000000001", integration_id="00000000-0000-0000-0000-000000000002",
-    )  # fmt: skip
-    deep = min(filled.size // 10, PAGE * (DEEP + 20))
-    conflict = '\'{"fields": [{"local": "Name", "integration": "name", "local_value": "A"}]}\''
-    json = "::jsonb" if connection.vendor == "postgresql" else ""
-    yes, no = ("TRUE", "FALSE") if connection.vendor == "postgresql" else ("1", "0")
-    with _quickly(connection):
-        CouplingBase.objects.all()._raw_delete("default")
-        Coupling.objects.all()._raw_delete("default")
-        _spread(pair, filled.coupled, {
-            "local_id": _uuid(1, f"({N} + ({N} - 1) / 9)" if spread else N), "integration_id": _uuid(7),
-        })  # fmt: skip
-        number = "(id - (SELECT MIN(id) FROM coupling_coupling) + 1)"
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO coupling_couplingbase (coupling_id, company_id, mapping_id, version, compared, "
-                "last_to_reason, last_from_reason, last_error, skipped, conflict) "
-                f"SELECT id, company_id, mapping_id, '', {yes}, CASE WHEN {number} <= {deep} THEN 'value_too_long' "
-                f"ELSE '' END, '', '', CASE WHEN {number} <= {deep} THEN {yes} ELSE {no} END, "
-                f"CASE WHEN {number} > {deep} AND {number} <= {2 * deep} THEN {conflict}{json} END "
-                "FROM coupling_coupling"
-            )
-        UndoneRecord.objects.all()._raw_delete("default")
-        skipped = Coupling.objects.filter(base__skipped=True).values_list("pk", "local_id", "integration_id")
-        bulk.insert(
-            UndoneRecord,
-            ("company_id", "mapping_id", "coupling_id", "local_id", "integration_id", "reason", "condition"),
-            [
-                (filled.company.pk, filled.mapping.pk, *ids, "value_too_long", "City takes at most 30 characters.")
-                for ids in skipped.order_by("pk")
-            ],
-        )
-
-
-def _addresses(company: Any, mapping: Any, job: Any) -> tuple[dict[str, str], dict[str, str]]:
-    from django.urls import reverse
-
-    from masterdata.models import Customer
-
-    def at(name: str, query: str = "", **more: Any) -> str:
-        url = reverse(name, kwargs={"company": company.slug, **more})
-        return f"{url}?{query}" if query else url
-
-    outcomes = {"pk": job.pk}
-    customers = {"table": "customer"}
-    lists = {
-        "Customers": at("records:list", **customers),
-        "Customers by name": at("records:list", "sort=name", **customers),
-        "Customers by number, downwards": at("records:list", "sort=-no", **customers),
-        "Jobs": at("jobs:list"),
-        "Coupling jobs": at("jobs:list", "type=coupling"),
-        "Jobs of a mapping": at("jobs:list", "mapping=CUSTOMER"),
-        "Outcomes": at("jobs:outcomes", **outcomes),
-        "Failed outcomes": at("jobs:outcomes", "outcome=failed", **outcomes),
-        "Failed outcomes of a reason": at("jobs:outcomes", "outcome=failed&reason=no_match", **outcomes),
-        "Conflicts": at("sync:conflicts"),
-        "Records left out": at("sync:skipped"),
-    }
-    one = Customer.objects.filter(company=company).order_by("no")[:1].get()
-    pages = {
-        "Role Center": at("ui:role-center"),
-        "Integration Table Mappings": at("coupling:mappings"),
-        "CUSTOMER": at("coupling:mapping", mapping=mapping.name),
-        "Select Coupling Criteria": at("coupling:criteria", mapping=mapping.name),
-        "Dataverse Full Synch. Review": at("sync:review"),
-        "Dataverse Connection Setup": at("connection_setup:setup"),
-        "a job": at("jobs:job", pk=job.pk),
-        "Job Queue Entries": at("jobs:queue"),
-        "Integration Synchronization Errors": at("jobs:errors"),
-        "jobs with errors": at("jobs:list", "state=errors"),
-        "a customer": at("records:card", table="customer", system_id=one.system_id),
-        "a customer's form": at("records:edit", table="customer", system_id=one.system_id),
-        "the question before disabling": at("connection_setup:disable"),
-    }
-    return lists, pages
-
-
-N = "n"
-"""The number of a generated row, from 1, in the expressions of `_spread`."""
-
-
-def _uuid(salt: int, number: str = N) -> str:
-    """Return a UUID per number, scattered, the same in every table for the same salt."""
-    scattered = f"(({number} + {salt}) * 2654435761) %% 4294967296"
-    if _postgresql():
-        scattered = f"(({number}::bigint + {salt}) * 2654435761) %% 4294967296"
-        eight, sixteen = f"lpad(to_hex({scattered}), 8, '0')", f"lpad(to_hex({number}), 16, '0')"
-        return f"({eight} || lpad(to_hex({salt}), 8, '0') || {sixteen})::uuid"
-    return f"printf('%08x%08x%016x', {scattered}, {salt}, {number})"
-
-
-def _text(prefix: str) -> str:
-    return f"'{prefix}' || lpad({N}::text, 8, '0')" if _postgresql() else f"'{prefix}' || printf('%08d', {N})"
-
-
-def _postgresql() -> bool:
-    from django.db import connection
-
-    return connection.vendor == "postgresql"
-
-
-def _spread(template: Any, number: int, given: Mapping[str, str]) -> None:
-    """Insert `number` rows like an unsaved template; `given` holds the SQL of columns that differ from row to row."""
-    from django.db import connection
-
-    fields = [one for one in template._meta.concrete_fields if not one.primary_key]
-    columns = ", ".join(connection.ops.quote_name(one.column) for one in fields)
-    values, parameters = [], []
-    for one in fields:
-        if one.name in given:
-            values.append(given[one.name])
-        else:
-            value = one.get_db_prep_save(one.pre_save(template, True), connection)
-            values.append(f"CAST(%s AS {one.rel_db_type(connection)})" if _postgresql() else "%s")
-            parameters.append(value)
-    series = f"SELECT generate_series(1, {number}) AS {N}"
-    if not _postgresql():
-        counting = f"SELECT 1 UNION ALL SELECT {N} + 1 FROM s WHERE {N} < {number}"
-        series = f"WITH RECURSIVE s({N}) AS ({counting}) SELECT {N} FROM s"
-    table = connection.ops.quote_name(template._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {', '.join(values)} FROM ({series}) AS s", parameters)
-
-
-@contextmanager
-def _quickly(connection: Any) -> Iterator[None]:
-    """Memory for the indexes that grow while filling; afterwards as the application has it, with statistics."""
-    with connection.cursor() as cursor:
-        before = 0
-        if connection.vendor == "sqlite":
-            before = cursor.execute("PRAGMA cache_size").fetchone()[0]
-            cursor.execute("PRAGMA cache_size = -600000")
-        yield
-        if connection.vendor == "sqlite":
-            cursor.execute(f"PRAGMA cache_size = {before}")
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-
-
-def _cpu_seconds() -> float:
-    """Return the processor time so far of this process and of its PostgreSQL backend, which runs on this machine."""
-    return time.process_time() + (_database_cpu_seconds() if _postgresql() else 0)
-
-
-def _database_cpu_seconds() -> float:
-    """Return the processor time so far of the database, which SQLite spends in this process."""
-    from django.db import connection
-
-    if not _postgresql():
-        return time.process_time()
-    connection.ensure_connection()
-    statistics_file = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
-    return int(statistics_file.read_text().split()[0]) / 1e9
-
-
-class Reader:
-    """An administrator who opens pages; each answer's queries and seconds."""
-
-    def __init__(self) -> None:
-        from django.conf import settings
-        from django.contrib.auth.models import Group, User
-        from django.test import Client
-
-        from core.roles import Role
-
-        settings.STORAGES = {
-            **settings.STORAGES,
-            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-        }
-        Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-        settings.ALLOWED_HOSTS = ["testserver"]
-        user = User.objects.create(username="reader")
-        user.groups.add(Group.objects.get_or_create(name=Role.ADMINISTRATOR)[0])
-        self.client = Client()
-        self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-
-    def landing(self, url: str) -> str:
-        """Return the address itself, or the one it leads on to."""
-        answer = self.client.get(url)
-        return str(answer["Location"]) if answer.status_code == 302 else url
-
-    def text(self, url: str) -> str:
-        answer = self.client.get(url)
-        assert answer.status_code == 200, (url, answer.status_code)
-        return answer.content.decode()
-
-    def queries(self, url: str) -> int:
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
-        with CaptureQueriesContext(connection) as asked:
-            self.text(url)
-        return len(asked)
-
-    def cpu_seconds(self, url: str) -> float:
-        """Return the processor time of a page, here and in the database, which hardly grows with other work beside."""
-        began = _cpu_seconds()
-        self.text(url)
-        return _cpu_seconds() - began
-
-    def seconds(self, url: str) -> float:
-        began = time.perf_counter()
-        self.text(url)
-        return time.perf_counter() - began
-
-    def database_ms(self, url: str) -> float:
-        """Return the milliseconds of the database for a page: its queries, each asked again and read to its end."""
-        from django.db import connection
-
-        asked: list[tuple[str, Any]] = []
-
-        def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-            asked.append((sql, parameters))
-            return execute(sql, parameters, many, context)
-
-        with connection.execute_wrapper(note):
-            self.text(url)
-        with connection.cursor() as cursor:
-            began = _database_cpu_seconds()
-            for sql, parameters in asked:
-                if sql.startswith("SELECT"):
-                    cursor.execute(sql, parameters)
-                    cursor.fetchall()
-            return (_database_cpu_seconds() - began) * 1000
-
-    def following(self, url: str) -> str:
-        """Return where the page's Next leads: sought from its last row."""
-        found = re.search(r'href="([^"]+)"[^>]*rel="next"|rel="next"[^>]*href="([^"]+)"', self.text(url))
-        assert found, f"{url} has no next page"
-        return html.unescape(found[1] or found[2])
 
 
 def numbered(url: str, number: int) -> str:
@@ -474,14 +144,24 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
             }
             most = max(reader.queries(deep) for deep in ways.values())
             assert most <= 12, (name, most)
-            firsts: list[float] = []
-            deeps: dict[str, list[float]] = {way: [] for way in ways}
+            load = effort.load()
+            firsts: list[Effort] = []
+            deeps: dict[str, list[Effort]] = {way: [] for way in ways}
             for _ in range(repeats):
-                firsts.append(reader.seconds(url))
+                firsts.append(reader.effort(url))
                 for way, deep in ways.items():
-                    deeps[way].append(reader.seconds(deep))
+                    deeps[way].append(reader.effort(deep))
+            void = effort.void(load, [one.wall for one in firsts])
             for way, found in deeps.items():
-                ratios = [deep / first for deep, first in zip(found, firsts, strict=True)]
-                first = f"page 1 ({statistics.median(firsts) * 1000:.0f} ms)"
-                lines.append(Line(f"{name}: page {filled.last:,} {way}, {on}", first, ratios, 1.2))
+                pairs = list(zip(found, firsts, strict=True))
+                lines.append(
+                    Line(
+                        f"{name}: page {filled.last:,} {way}, {on}",
+                        f"page 1 ({statistics.median(one.wall for one in firsts) * 1000:.0f} ms)",
+                        [deep.wall / first.wall for deep, first in pairs],
+                        1.2,
+                        processor=[deep.processor / first.processor for deep, first in pairs],
+                        void=void,
+                    )
+                )
         return lines + narrowed(filled, reader, repeats, on)

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from benchmarks.pages import fill, numbered
+from benchmarks.page_filling import fill
+from benchmarks.pages import numbered
 from core.roles import Role
 
 MOST = 12
