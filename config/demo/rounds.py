@@ -11,6 +11,7 @@ from coupling.couplings import services as couplings
 from coupling.mappings import defaults
 from coupling.mappings import services as mappings
 from coupling.matching import criteria
+from coupling.models import UndoneRecord
 from coupling.rows import Criterion
 from jobs.models import ENDED_STATES, Job, Outcome, State, Type
 from jobs.outcomes import JobOutcomes
@@ -50,12 +51,15 @@ class DemoFailed(Exception):
 
 @dataclass
 class Round:
-    """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, seconds."""
+    """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, records
+    that it left on Coupled Data Synchronization Errors, seconds.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     customers: int = 0
     accounts: int = 0
     written: int = 0
+    left: int = 0
     seconds: float = 0.0
 
     def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
@@ -131,6 +135,7 @@ def play(company: Company, screen: Screen) -> Round:
     for name in in_use(company):
         _finish(couplings.start_coupling(mapping=mappings.get_mapping(company, name)), done, screen)
     _synchronize_in_full(company, done, screen)
+    done.left = UndoneRecord.objects.filter(mapping__company=company, settled_at=None).count()
     done.seconds = time.monotonic() - began
     return done
 
