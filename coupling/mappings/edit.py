@@ -16,7 +16,7 @@ from coupling.filters import fields as filter_fields
 from coupling.gateway import Gateway
 from coupling.mappings import column_looks
 from coupling.mappings.insert_values import check_values
-from coupling.mappings.schedule import follow_schedule
+from coupling.mappings.schedule import ON_HOLD, follow_schedule
 from coupling.models import IntegrationTableMapping
 from dataverse.types import ColumnInfo
 from masterdata import record_templates
@@ -221,6 +221,11 @@ def _follow(mapping: IntegrationTableMapping, values: dict[str, Any]) -> list[st
         told.append("Create New If Unable to Find a Match is off now, since nothing is created in Dataverse.")
     for name in follow_schedule(mapping, values):
         values[name] = getattr(mapping, name)
+    if "on_hold_since" in values and mapping.on_hold_since is not None:
+        told.append(
+            f"Its schedule is {ON_HOLD} now, since choices are only sent: it runs when a record here changes, or once "
+            "the timeout ends. Synchronize Modified Records runs it at once."
+        )
     return told
 
 

@@ -325,6 +325,11 @@ def check_choices(field: IntegrationFieldMapping) -> None:
             f"{mapping.name} couples records with the choices of {mapping.uid_column}, and transfers their captions.",
             f"Choose {mapping.uid_column} as the column.", field="column",
         )  # fmt: skip
+    if field.direction == Direction.BIDIRECTIONAL:
+        raise NotUsable(
+            f"A field of {mapping.name} cannot be bidirectional: a choice has no time of its last change.",
+            "Choose the direction of the mapping.", field="direction",
+        )  # fmt: skip
     if field.rules or field.constant:
         name, what = ("rules", "transformation rules") if field.rules else ("constant", "constant")
         raise NotUsable(
