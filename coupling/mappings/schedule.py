@@ -52,7 +52,7 @@ def follow_schedule(mapping: IntegrationTableMapping, changed: Collection[str]) 
     if "scheduled" in changed:
         schedule(mapping, on=bool(mapping.scheduled))
         found |= {"next_run_at", "on_hold_since"}
-    elif "every_minutes" in changed and mapping.scheduled:
+    elif "every_minutes" in changed:
         soon = timezone.now() + timedelta(minutes=mapping.every_minutes)
         if mapping.on_hold_since is not None:
             schedule(mapping, on=True)

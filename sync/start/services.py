@@ -187,7 +187,7 @@ def run_due(now: datetime) -> list[Job]:
     Nothing is started, and nothing is put off, while another organization answers and nobody has chosen what to do.
     What is on hold due to inactivity is due once a record here has changed, too.
     """
-    started = []
+    started: list[Job] = []
     due = IntegrationTableMapping.objects.select_related("company").filter(
         Q(next_run_at__lte=now) | Q(next_run_at=None) | Q(on_hold_since__isnull=False), scheduled=True,
         company__connection__enabled=True, company__connection__other_organization_id=None,

@@ -8,11 +8,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from core.refusals import NotUsable
+from core.vocabulary import Direction
 from coupling.mappings.edit import Changes, change_mapping
 from coupling.mappings.field_edit import FieldChanges, set_field
 from coupling.models import IntegrationTableMapping
-from core.refusals import NotUsable
-from core.vocabulary import Direction
 from masterdata.models import Company, PaymentTerms
 from sync.start.services import run_due
 from tests.sync.conftest import page_text, update_mapping
