@@ -122,7 +122,6 @@ def test_every_default_mapping_couples_and_synchronizes_each_way_and_the_second_
     transactional_db: None, sandbox: Sandbox, way: str
 ) -> None:
     plan, _ = data.companies(25)
-    plan.tables["shipping_agent"].append({"code": "DHL", "name": "DHL", "internet_address": ""})
     resource = next(row for row in plan.tables["resource_unit_of_measure"])
     plan.tables["resource_unit_of_measure"].append(
         {**resource, "key": f"{resource['resource_no']} DAY", "code": "DAY", "qty_per_unit_of_measure": Decimal(8)}
