@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.refusals import NotUsable
 from core.vocabulary import Direction
 from coupling.mappings.edit import Changes, change_mapping
-from coupling.mappings.field_edit import FieldChanges, set_field
+from coupling.mappings.field_edit import FieldChanges, set_field, set_fields
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company, PaymentTerms
 from sync.start.services import run_due
@@ -97,6 +97,21 @@ def test_a_file_that_turns_the_direction_puts_it_on_hold_too(company, terms, tmp
     call_command("mapping", "import", str(file), "--company", company.name)
     after = update_mapping(company, TERMS)
     assert after.scheduled and after.on_hold_since is not None
+
+
+def test_a_field_turns_its_mapping_of_choices_with_all_its_fields(company, terms):
+    told = set_field(field=terms.fields.get(field="code"), changes=FieldChanges(direction=Direction.TO))
+    assert told[0] == "PAYMENT TERMS and all its fields go to integration table now." and "On Hold" in told[1]
+    after = update_mapping(company, TERMS)
+    assert (after.direction, after.on_hold_since is not None) == ("to_integration_table", True)
+    assert set(after.fields.values_list("direction", flat=True)) == {"to_integration_table"}
+
+
+def test_several_fields_turn_it_too_and_it_is_told_once(company, terms):
+    given = {"mapping": terms, "fields": list(terms.fields.all()), "changes": FieldChanges(direction=Direction.TO)}
+    changed, told = set_fields(**given)
+    assert (changed, [one[:13] for one in told]) == (2, ["PAYMENT TERMS", "Its schedule "])
+    assert update_mapping(company, TERMS).direction == "to_integration_table"
 
 
 def test_a_field_of_choices_is_not_bidirectional_either(terms):
