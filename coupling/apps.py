@@ -17,7 +17,7 @@ class CouplingConfig(AppConfig):
         from coupling.records import lists as records
 
         # The log shows what people change: not when the next run is, which the schedule writes.
-        auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])
+        auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at", "on_hold_since"])
         auditlog.register(IntegrationFieldMapping)
         auditlog.register(LookUpTable)
         shell.register()

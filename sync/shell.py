@@ -14,6 +14,7 @@ from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.failures.standing import standing
 from coupling.mappings import drift_page
+from coupling.mappings.schedule import ON_HOLD
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
@@ -143,10 +144,10 @@ def scheduled(company: Any) -> Iterable[Schedule]:
         yield Schedule(
             f"{mapping.name}, synchronization",
             mapping=mapping.name,
-            state="On Hold" if held else "Ready",
+            state="On Hold" if held else ON_HOLD if mapping.on_hold_since is not None else "Ready",
             next_run=None if held else mapping.next_run_at,
             every=f"{mapping.every_minutes} min",
-            reason=held,
+            reason=held or ("It runs when a record here changes." if mapping.on_hold_since is not None else ""),
             reason_url=decided_on,
         )
 

@@ -11,7 +11,7 @@ from coupling.couplings import services as couplings
 from coupling.mappings import defaults
 from coupling.mappings import services as mappings
 from coupling.matching import criteria
-from coupling.models import UndoneRecord
+from coupling.models import Coupling, Method, UndoneRecord
 from coupling.rows import Criterion
 from jobs.models import ENDED_STATES, Job, Outcome, State, Type
 from jobs.outcomes import JobOutcomes
@@ -90,7 +90,10 @@ class Round:
                     found.update({f"changed {side}" for side in _written_sides(one.detail)})
         done = [found[f"{what} {side}"] for what in ("created", "changed") for side in ("local", "integration")]
         here, there, changed_here, changed_there = done
+        runs = [job.pk for job in self.jobs if job.mapping_name == mapping and job.type == Type.SYNCHRONIZATION]
+        # A run couples prices and units with what is there of the same list, product and unit.
         coupled = self.count("coupled", kind="coupling", mapping=mapping)
+        coupled += Coupling.objects.filter(job_id__in=runs, method=Method.MATCHED).count()
         failed = self.count("failed", kind="synchronization", mapping=mapping)
         return coupled, here, there, changed_here, changed_there, failed
 

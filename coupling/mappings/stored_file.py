@@ -38,7 +38,7 @@ from coupling.models import IntegrationFieldMapping, IntegrationTableMapping, Kn
 from jobs.models import OPEN_STATES, Job
 from masterdata.models import Company
 
-NOT_IN_A_FILE = frozenset({"id", "company", "name", "next_run_at", "user_defined"})
+NOT_IN_A_FILE = frozenset({"id", "company", "name", "next_run_at", "on_hold_since", "user_defined"})
 """Columns of a mapping that no file has: who it belongs to, who made it, and what a run writes."""
 FIELD_NOT_IN_A_FILE = frozenset({"id", "mapping", "position", "user_defined"})
 """Columns of a field mapping that no file has: who made it, and its place, since the fields stand in their order."""
