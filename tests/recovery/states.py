@@ -151,7 +151,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
 def _flat(jobs: list[Any]) -> list[Any]:
     """Outcome by outcome."""
     found = []
-    for *head, told in jobs:
+    for *head, rows in jobs:
         found += [(*head[:2], part) for part in head[2:]]
-        found += [(*head[:2], row) for row in told]
+        found += [(*head[:2], row) for row in rows]
     return found
