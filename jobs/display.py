@@ -23,6 +23,7 @@ LIST_TITLES = {
     Type.IMPORT: "Import Jobs",
     Type.ENVIRONMENT: "Environment Change Jobs",
     Type.PREVIEW: "Coupling Previews",
+    Type.RESTORE: "Put Back Jobs",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -53,6 +54,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
     Type.ENVIRONMENT: ("unchanged", "uncoupled"),
     Type.PREVIEW: (),
+    Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
 }
 """The counters a kind of job always shows; others show once they count something."""
 
@@ -243,6 +245,18 @@ def _some(details: list[str]) -> list[str]:
 def fields_text(detail: Any) -> str:
     """Return the compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
     return " | ".join(f"{caption_of_field(field)}: {_value(field)}" for field in _listed(detail, "fields"))
+
+
+def written_fields(detail: Any) -> list[tuple[str, str, str]]:
+    """Return caption, value before and after of each field that an outcome says was written."""
+    found = []
+    for one in _listed(detail, "fields"):
+        here, there = _plain(one.get("local_value")), _plain(one.get("integration_value"))
+        if one.get("written") == "local":
+            found.append((caption_of_field(one), here, there))
+        elif one.get("written") == "integration":
+            found.append((f"{caption_of_field(one)} in Dataverse", there, here))
+    return found
 
 
 def caption_of_field(field: Mapping[str, Any]) -> str:
