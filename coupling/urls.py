@@ -71,7 +71,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/options/", options_page.options, name="options"),
     path(f"{_ONE}/criteria/", criteria_views.criteria, name="criteria"),
     path(f"{_ONE}/criteria/preview/", criteria_views.preview, name="preview"),
-    path(f"{_ONE}/criteria/suggest/", criteria_views.suggest, name="suggest"),
     path(f"{_ONE}/criteria/save/", criteria_views.save, name="save-criteria"),
     path(f"{_ONE}/criteria/start/", criteria_views.start, name="start"),
     path(f"{_ONE}/criteria/reset/", criteria_views.reset, name="reset-criteria"),

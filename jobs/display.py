@@ -23,6 +23,7 @@ LIST_TITLES = {
     Type.IMPORT: "Import Jobs",
     Type.ENVIRONMENT: "Environment Change Jobs",
     Type.PREVIEW: "Coupling Previews",
+    Type.SUGGESTION: "Suggestions of Criteria",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -53,6 +54,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
     Type.ENVIRONMENT: ("unchanged", "uncoupled"),
     Type.PREVIEW: (),
+    Type.SUGGESTION: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

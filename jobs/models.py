@@ -32,6 +32,7 @@ class Type(models.TextChoices):
     IMPORT = "import", "Import"
     ENVIRONMENT = "environment", "Environment change"
     PREVIEW = "preview", "Preview"
+    SUGGESTION = "suggestion", "Suggestion"
 
 
 class State(models.TextChoices):

@@ -16,8 +16,6 @@ from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
 from coupling.matching.criteria import available_criteria, readable
-from coupling.matching.field_statistics import field_statistics
-from coupling.matching.suggestion import suggest_criteria
 from coupling.models import IntegrationTableMapping, Selection
 from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping_url
 from coupling.records import keep_selection, selections
@@ -101,30 +99,6 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         form.notices.append(error_notice(error, "No preview"))
         return _shown(request, form, status=400)
     return HttpResponseRedirect(preview_url(job, **form_values(form, _within(request))))
-
-
-@require_POST
-@requires(Can.PREVIEW)
-def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Fill in criteria that suit the records here; nothing is stored."""
-    form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
-    try:
-        statistics = field_statistics(form.mapping, available_criteria(form.mapping))
-    except local_records.Unusable as error:
-        form.notices.append(error_notice(error))
-        return _shown(request, form, status=400)
-    found = suggest_criteria(form.mapping, statistics)
-    form.fill_in(found)
-    if found:
-        text = (
-            f"{readable(form.mapping, found)}. These fields are well filled here and tell the records apart. See what "
-            "they find by Preview."
-        )
-        form.notices.append(Notice(text, "ok", "Suggested"))
-    else:
-        text = "No field is well filled and tells the records apart. Choose several fields of one priority yourself."
-        form.notices.append(Notice(text, "warn", "Nothing to suggest"))
-    return _shown(request, form)
 
 
 @require_POST

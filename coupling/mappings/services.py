@@ -68,9 +68,20 @@ class Settings:
 @transaction.atomic
 def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> None:
     """Store the criteria, or none, and the settings on the mapping. Raises BadCriteria."""
-    if settings.criteria:
-        check_criteria(mapping, settings.criteria)
-    by_pair = {(one.local, one.integration): one for one in settings.criteria}
+    store_criteria(mapping=mapping, criteria=settings.criteria)
+    mapping.synch_after_coupling = settings.synchronize
+    mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
+    if mapping.direction == Direction.BIDIRECTIONAL:
+        mapping.update_conflict = settings.conflicts
+    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict"])
+
+
+@transaction.atomic
+def store_criteria(*, mapping: IntegrationTableMapping, criteria: Sequence[Criterion]) -> None:
+    """Store the criteria, or none, on the mapping, whose settings stay. Raises BadCriteria."""
+    if criteria:
+        check_criteria(mapping, criteria)
+    by_pair = {(one.local, one.integration): one for one in criteria}
     for field in available_criteria(mapping):
         one = by_pair.get((field.field, field.integration_field))
         if one is None:
@@ -83,11 +94,6 @@ def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> No
                 match_priority=one.priority,
                 compare_as=one.compare_as.value,
             )
-    mapping.synch_after_coupling = settings.synchronize
-    mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
-    if mapping.direction == Direction.BIDIRECTIONAL:
-        mapping.update_conflict = settings.conflicts
-    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict"])
 
 
 @transaction.atomic

@@ -61,11 +61,12 @@ def adapt_to_field_type(given: Criterion, field: LocalField) -> Criterion:
 def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
     """Return criteria from a command line's words, FIELD[:PRIORITY][:cs][:as=HOW].
 
-    Without `as` a field is compared as its mapping says. Raises BadCriteria.
+    Several may stand in one text, with blanks between them, as `to_words` writes them. Without `as` a field is compared
+    as its mapping says. Raises BadCriteria.
     """
     known = {field.field: field for field in available_criteria(mapping)}
     found: list[Criterion] = []
-    for word in words:
+    for word in (part for text in words for part in text.split() or [text]):
         parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?(?::as=(\w+))?", word.strip())
         if parts is None or parts[4] not in (None, *CompareAs):
             raise BadCriteria(
@@ -89,6 +90,18 @@ def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> li
             )
         )
     return found
+
+
+def to_words(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> str:
+    """Return criteria as `parse_criteria` reads them, in one text: "phone_no:as=phone name:1 city:1"."""
+    stored = {(field.field, field.integration_field): field.compare_as for field in available_criteria(mapping)}
+    return " ".join(
+        one.local
+        + (f":{one.priority}" if one.priority else "")
+        + (":cs" if one.case_sensitive else "")
+        + (f":as={one.compare_as}" if one.compare_as != stored.get((one.local, one.integration)) else "")
+        for one in given
+    )
 
 
 def check_criteria(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
