@@ -23,6 +23,7 @@ from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
 from coupling.mappings import column_looks, counts, defaults, drift_page, sales
 from coupling.models import (
     Coupling,
+    CriteriaSet,
     IntegrationFieldMapping,
     IntegrationTableMapping,
     KnownColumns,
@@ -94,6 +95,10 @@ _LOGGED = (
         "mapping", "Mapping", IntegrationTableMapping,
         lambda company: IntegrationTableMapping.objects.filter(company=company), captions=SETTINGS,
         words={"table_filter": filter_words, "integration_filter": filter_words},
+    ),
+    hooks.Logged(
+        "criteria-set", "Criteria Set", CriteriaSet,
+        lambda company: CriteriaSet.objects.filter(mapping__company=company), captions={"criteria": "Criteria"},
     ),
     hooks.Logged(
         "field", "Field", IntegrationFieldMapping,

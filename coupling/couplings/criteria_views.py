@@ -1,6 +1,6 @@
 """Views of Select Coupling Criteria: choose what to match on, see what would happen, then couple."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,18 +8,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from core.roles import Can, may, requires
-from coupling import local_records
-from coupling.couplings import services
+from coupling.couplings import services, suggest_services
 from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.criteria_page import RETURN_PAGES, choose_page, criteria_page, form_values, return_url
 from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
-from coupling.matching.criteria import available_criteria, readable
+from coupling.matching.criteria import readable, sentence_end, stored_criteria
 from coupling.models import IntegrationTableMapping, Selection
 from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping_url
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
+from coupling.rows import Criterion
 from jobs.models import Job, Reason, Type
 from jobs.pages.started import redirect_to_job
 from ui import ids, render
@@ -51,9 +51,14 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 @require_safe
 @requires(Can.READ)
 def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Show the page as stored on the mapping, or as it was when a preview was asked for."""
+    """Show the page as stored on the mapping, as it was when a preview was asked for, or as a suggestion says."""
     one = mapping_or_404(access.company_or_404(request, company), mapping)
     selection = _selection(request, one, request.GET)
+    if (suggested := _suggested(one, request.GET.get("suggestion", ""))) is not None:
+        form = CriteriaForm.from_mapping(one, selection)
+        form.fill_in(suggested)
+        form.notices.append(Notice(f"{sentence_end(readable(one, suggested))} It is not saved.", "", "Filled in"))
+        return _shown(request, form)
     previewed = _previewed(one, request.GET.get("preview", ""))
     if previewed is None:
         return _shown(request, CriteriaForm.from_mapping(one, selection))
@@ -61,6 +66,15 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     if previewed.selection_only and selection is None:
         form.notices.append(Notice(_OF_ALL, "warn", "Of selected records"))
     return _shown(request, form)
+
+
+def _suggested(mapping: IntegrationTableMapping, given: str) -> Sequence[Criterion] | None:
+    """Return the criteria of a suggestion, named by its measurement's number and its place; None for none."""
+    number, _, place = given.partition("-")
+    wanted, at = ids.parse_id(number), ids.parse_id(place)
+    if wanted is None or at is None:
+        return None
+    return suggest_services.suggested(mapping=mapping, number=wanted, place=at)
 
 
 _OF_ALL = (
@@ -109,7 +123,7 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     if not _usable(form):
         return _shown(request, form, status=400)
     mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
-    messages.success(request, f"The matching criteria of {form.mapping.name} are saved.")
+    messages.success(request, _saved(form.mapping))
     within = _within(request)
     return HttpResponseRedirect(return_url(form, within) if within == "guide" else _page_url(form, within))
 
@@ -149,11 +163,17 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         title = "Nothing to match on" if error.reason == Reason.NO_CRITERIA else "Not started"
         form.notices.append(error_notice(error, title))
         return _shown(request, form, status=400)
-    if may(request.user, Can.MAP, one.company):
-        mappings_services.save_criteria(mapping=one, settings=settings)
+    if may(request.user, Can.MAP, one.company) and mappings_services.save_criteria(mapping=one, settings=settings):
+        messages.success(request, _saved(one))
     if form.selection is not None:
         selections.delete_selection(form.selection)
     return redirect_to_job(request, one.company, job)
+
+
+def _saved(mapping: IntegrationTableMapping) -> str:
+    """Return what is said where criteria were stored on a mapping."""
+    words = readable(mapping, stored_criteria(mapping))
+    return f"The matching criteria of {mapping.name} are saved{f': {sentence_end(words)}' if words else '.'}"
 
 
 def _usable(form: CriteriaForm) -> bool:

@@ -29,6 +29,13 @@ def start_suggestion(*, mapping: IntegrationTableMapping, user: Any = None) -> J
     )
 
 
+def suggested(*, mapping: IntegrationTableMapping, number: int, place: int) -> list[Criterion] | None:
+    """Return suggested criteria, by the job that measured and their place; None where they are no longer kept."""
+    kept = CriteriaMeasurement.objects.filter(mapping=mapping, job_id=number).first()
+    suggestions = Measurement.load(kept.measured).suggestions if kept is not None else []
+    return suggestions[place].criteria if 0 <= place < len(suggestions) else None
+
+
 @transaction.atomic
 def take(*, mapping: IntegrationTableMapping, number: int, place: int) -> list[Criterion]:
     """Store suggested criteria as the mapping's, with its other settings as they are. Returns them.
@@ -36,12 +43,10 @@ def take(*, mapping: IntegrationTableMapping, number: int, place: int) -> list[C
     number: of the job that measured; place: the suggestion's, from 0. Raises Refusal where it is no longer kept,
     BadCriteria where a field mapping is gone.
     """
-    kept = CriteriaMeasurement.objects.filter(mapping=mapping, job_id=number).first()
-    suggestions = Measurement.load(kept.measured).suggestions if kept is not None else []
-    if not 0 <= place < len(suggestions):
+    criteria = suggested(mapping=mapping, number=number, place=place)
+    if criteria is None:
         raise Refusal(
             "expired", "Somebody has measured once more, so nothing was taken.", "Choose among the new suggestions."
         )
-    criteria = suggestions[place].criteria
     mappings_services.store_criteria(mapping=mapping, criteria=criteria)
     return criteria

@@ -138,6 +138,11 @@ def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> st
     return ", then ".join(group_caption(mapping, group) for group in group_by_priority(given))
 
 
+def sentence_end(words: str) -> str:
+    """Return words with the full stop of a sentence; captions such as "Phone No." have one already."""
+    return words if words.endswith(".") else f"{words}."
+
+
 def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:
     """Return the captions of one priority's fields: "Name + City"."""
     return " + ".join(field_caption(mapping, one.local) for one in group.criteria)

@@ -253,7 +253,9 @@ class MeasuredSides:
         masks: set[int] = set()
         keys, places = [], []
         for replaced, columns in self._records.readings(group):
-            used = sum(((column != 0).astype(np.int64) << at for at, column in enumerate(columns)), np.int64(0))
+            used = np.zeros(self.record_count, np.int64)
+            for at, column in enumerate(columns):
+                used |= (column != 0).astype(np.int64) << at
             every = (1 << len(group)) - 1
             having = np.flatnonzero(used == every if self._blank_is_no_match else used)
             if replaced is not None:
@@ -309,9 +311,7 @@ def _joined(parts: Sequence[NDArray[Any]], type_: type) -> NDArray[Any]:
     return np.concatenate([np.empty(0, type_), *parts])
 
 
-def _partners(
-    mine: tuple[Hashes, Places], theirs: tuple[Hashes, Places], count: int
-) -> tuple[Partners, Partners]:
+def _partners(mine: tuple[Hashes, Places], theirs: tuple[Hashes, Places], count: int) -> tuple[Partners, Partners]:
     """Return, of all that share a key with each of my places, the first and the last place; -1 for none.
 
     They are the same where there is exactly one.

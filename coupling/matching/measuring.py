@@ -112,9 +112,8 @@ class Measuring:
         how = _BY_KIND.get(kind_of(plain)) if local.type in _TEXTS else None
         if how is not None:
             ways.insert(0, replace(plain, compare_as=how))
-        elif local.type in _TEXTS:
-            if one.field == self._table.title and self.mapping.table != "contact":  # a person has no legal form
-                ways.append(replace(plain, compare_as=CompareAs.COMPANY_NAME))
+        elif one.field == self._table.title and self.mapping.table != "contact":  # a person has no legal form
+            ways.append(replace(plain, compare_as=CompareAs.COMPANY_NAME))
         if stored not in ways:
             ways.append(stored)
         first = len(self._criteria)
@@ -178,9 +177,7 @@ class Measuring:
         )  # fmt: skip
 
     def _suggested(self, sides: MeasuredSides, groups: Sequence[Group]) -> Suggested:
-        chosen = [
-            replace(self._criteria[number], priority=at) for at, group in enumerate(groups) for number in group
-        ]
+        chosen = [replace(self._criteria[number], priority=at) for at, group in enumerate(groups) for number in group]
         return suggested_of(chosen, sides.couple(groups))
 
 

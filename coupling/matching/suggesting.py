@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from coupling.matching.measured import Coupled, FieldMeasure, Group, MeasuredSides
-from coupling.rows import Criterion
 
 MOST_PRIORITIES = 4
 _MOST_ANCHORS, _MOST_OTHERS, _MOST_WIDENED = 6, 8, 3
@@ -93,10 +92,12 @@ def suggest(sides: MeasuredSides, measured: Sequence[MeasuredPair]) -> list[Sugg
         if one.pair.identifies and one.alone[one.best].unique
     ]
     candidates = [*singles, *_combinations(sides, measured)]
+    numbers = {one.best for one in measured if one.pair.own_way}
+    # Of what is worth the same, a number or an address says more than a name.
+    candidates.sort(key=lambda one: (-_worth(one.coupled), len(one.groups[0]), not numbers.issuperset(one.groups[0])))
     order = _order(sides, candidates)
-    rest = sorted(candidates, key=lambda one: -_worth(one.coupled))
     first = [Suggestion(order, sides.couple(order))] if order else []
-    found = {one.groups: one for one in [*first, *rest]}
+    found = {one.groups: one for one in [*first, *candidates]}
     return list(found.values())[:MOST_SUGGESTED]
 
 
@@ -114,7 +115,7 @@ def _combinations(sides: MeasuredSides, measured: Sequence[MeasuredPair]) -> lis
     anchors = sorted((one for one in measured if one.pair.identifies and meets(one)), key=meets, reverse=True)
     others = sorted((one for one in measured if one.pair.joins and meets(one)), key=meets, reverse=True)
     found: dict[Group, Coupled] = {}
-    worth = {(one.best,): _worth(one.alone[one.best]) for one in measured}
+    worth: dict[Group, int] = {(one.best,): _worth(one.alone[one.best]) for one in measured}
 
     def try_(group: Group, than: Iterable[Group]) -> None:
         if group in found or len(set(group)) < len(group):
@@ -142,10 +143,10 @@ def _order(sides: MeasuredSides, candidates: Sequence[Suggestion]) -> tuple[Grou
     order: tuple[Group, ...] = ()
     reached = 0
     while len(order) < MOST_PRIORITIES:
-        tried = [(_worth(sides.couple([*order, group])), -len(group), group) for group in trusted if group not in order]
+        tried = [(_worth(sides.couple([*order, group])), group) for group in trusted if group not in order]
         if not tried:
             break
-        worth, _, group = max(tried, key=lambda one: one[:2])
+        worth, group = max(tried, key=lambda one: (one[0], -len(one[1])))
         if worth <= reached:
             break
         order, reached = (*order, group), worth

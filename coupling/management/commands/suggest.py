@@ -34,7 +34,9 @@ class Command(MappingCommand):
             raise SystemExit(1)
         found = Measurement.load(kept.measured)
         if found.more_records or found.more_rows:
-            self.print_progress(f"A sample: the first {MOST:,} of a side were measured, so these numbers are too small.")
+            self.print_progress(
+                f"A sample: the first {MOST:,} of a side were measured, so these numbers are too small."
+            )
         lines = suggestions_of(mapping, found)
         if self.as_json:
             self.print_json({"suggestions": lines})

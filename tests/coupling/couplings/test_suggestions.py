@@ -40,7 +40,8 @@ def test_every_suggestion_and_every_field_pair_gives_as_many_matches_as_the_prev
     made = customers(
         [
             {
-                "name": f"Business {at // 2}", "city": dice.choice(CITIES), "phone_no": f"425 555 {dice.randrange(25):04d}",
+                "name": f"Business {at // 2}", "city": dice.choice(CITIES),
+                "phone_no": f"425 555 {dice.randrange(25):04d}",
                 "e_mail": dice.choice(["", f"a{at}@b.example"]), "country_region_code": dice.choice(["", "US", "NO"]),
             }
             for at in range(30)
