@@ -46,7 +46,7 @@ def suggestions_page(
         state=display.status(job) if job is not None and (running or found is None) else None,
         help=_HELP,
         actions=_actions(request, mapping, job, carried),
-        notices=_notices(mapping, job, found),
+        notices=_notices(mapping, job, kept, found),
         progress=_progress(mapping, job, carried),
         fast_tabs=[] if found is None or kept is None else _tabs(request, mapping, kept, found, carried),
     )
@@ -101,7 +101,9 @@ def _progress(mapping: IntegrationTableMapping, job: Job | None, carried: Mappin
     return faster
 
 
-def _notices(mapping: IntegrationTableMapping, job: Job | None, found: Measurement | None) -> list[Notice]:
+def _notices(
+    mapping: IntegrationTableMapping, job: Job | None, kept: CriteriaMeasurement | None, found: Measurement | None
+) -> list[Notice]:
     notices: list[Notice] = []
     if off := unavailable_text(mapping.company):
         notices.append(Notice(off, "warn"))
@@ -109,10 +111,11 @@ def _notices(mapping: IntegrationTableMapping, job: Job | None, found: Measureme
         look: Look = "bad" if job.state == State.FAILED else "warn"
         older = " What is shown was measured before." if found is not None else ""
         notices.append(Notice((job.message or "The job failed.") + older, look, "Not measured"))
-    if found is None:
+    if found is None or kept is None:
         if job is None:
             notices.append(Notice("Both sides are read once. Nothing is changed and nothing is kept of them.", ""))
         return notices
+    notices.append(Notice(f"{measured_on(mapping, found)}, {time_ago(kept.job.ended_at)}.", ""))
     if found.more_records or found.more_rows:
         text = (
             "More than these were not read. What the others would match is not counted, so the numbers are too small."
@@ -143,7 +146,7 @@ def _tabs(
             "suggestions",
             "Criteria that suit",
             table=_suggestions(request, mapping, kept, found, carried),
-            gist=f"{measured_on(mapping, found)}, {time_ago(kept.job.ended_at)}",
+            gist=f"{len(found.suggestions)} suggestions",
         ),
         FastTab("pairs", "Each field alone", table=_pairs(mapping, found), gist=f"{len(found.pairs)} fields"),
     ]

@@ -17,7 +17,7 @@ MOST_PRIORITIES = 4
 _MOST_ANCHORS, _MOST_OTHERS, _MOST_WIDENED = 6, 8, 3
 MOST_SUGGESTED = 8
 _TRUSTED = 0.1
-"""Of what a priority of the suggested order finds, the part that may be wrongly joined."""
+"""Of what a priority of the suggested order adds, the part that may be wrongly joined."""
 _SHARED_BY_NATURE = re.compile(
     r"city|town|post_?code|zip|county|country|region|state|territory|street|address|language|group|salesperson|owner"
     r"|payment|shipment|shipping|currency|terms|type|blocked|contact|home_page|website"
@@ -138,20 +138,21 @@ def _combinations(sides: MeasuredSides, measured: Sequence[MeasuredPair]) -> lis
 
 
 def _order(sides: MeasuredSides, candidates: Sequence[Suggestion]) -> tuple[Group, ...]:
-    """Return the priorities in which each adds most to those before; such as join wrongly more than a few never."""
-    trusted = [one.groups[0] for one in candidates if _is_trusted(one.coupled)]
+    """Return the priorities in which each adds most to those before; none that would join more than a few wrongly."""
     order: tuple[Group, ...] = ()
-    reached = 0
+    reached = sides.couple(order)
     while len(order) < MOST_PRIORITIES:
-        tried = [(_worth(sides.couple([*order, group])), group) for group in trusted if group not in order]
-        if not tried:
+        groups = [one.groups[0] for one in candidates if one.groups[0] not in order]
+        tried = [(group, sides.couple([*order, group])) for group in groups]
+        trusted = [(group, coupled) for group, coupled in tried if _is_trusted(reached, coupled)]
+        if not trusted:
             break
-        worth, group = max(tried, key=lambda one: (one[0], -len(one[1])))
-        if worth <= reached:
-            break
-        order, reached = (*order, group), worth
+        group, coupled = max(trusted, key=lambda one: (_worth(one[1]), -len(one[0])))
+        order, reached = (*order, group), coupled
     return order
 
 
-def _is_trusted(coupled: Coupled) -> bool:
-    return coupled.wrongly_joined <= _TRUSTED * (coupled.unique + coupled.wrongly_joined)
+def _is_trusted(before: Coupled, after: Coupled) -> bool:
+    """Return whether a further priority adds some, and of what it adds hardly any wrongly."""
+    unique, wrong = after.unique - before.unique, after.wrongly_joined - before.wrongly_joined
+    return _worth(after) > _worth(before) and wrong <= _TRUSTED * (unique + max(wrong, 0))

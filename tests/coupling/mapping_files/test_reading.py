@@ -136,8 +136,7 @@ BAD = [
         "Line 11: SHOPS, criteria set Mine takes one criterion or more, each field pair once.",
     ),
     (
-        SETS
-        + "      Mine:\n        - {field: a, integration_field: b}\n      MINE:\n        - {field: a, integration_field: b}\n",
+        SETS + "".join(f"      {name}:\n        - {{field: a, integration_field: b}}\n" for name in ("Mine", "MINE")),
         "Line 13: SHOPS, criteria set MINE is there twice.",
     ),
     (SETS + "      ' Mine': []\n", "Line 11: A criteria set cannot be called ' Mine'"),

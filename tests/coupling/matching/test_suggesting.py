@@ -91,6 +91,13 @@ def test_names_that_branches_share_are_matched_together_with_the_place():
     assert (found[0].coupled.unique, found[0].coupled.wrongly_joined) == (20, 0)
 
 
+def test_a_number_that_many_share_is_trusted_with_what_other_criteria_have_left():
+    here = [(f"Shop {at}", phone(0), None) for at in range(10)] + [("Alpine", phone(1), None), ("Trey", phone(2), None)]
+    there = [(f"Shop {at}", phone(0), None) for at in range(10)] + [("A", phone(1), None), ("T", phone(2), None)]
+    first = suggested(here, there)[0]
+    assert (first.groups, first.coupled.by_priority, first.coupled.wrongly_joined) == (((1,), (3,)), (10, 2), 0)
+
+
 def test_a_number_of_one_s_own_a_place_and_a_yes_or_no_are_never_matched_on_alone():
     cities = [f"City {at}" for at in range(20)]
     here = [(f"A{at}", None, cities[at]) for at in range(20)]
