@@ -13,6 +13,7 @@ from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_facts import measured_text, sets_box
 from coupling.couplings.criteria_form import CriteriaForm
+from coupling.couplings.criteria_state import stored_state
 from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings.filter_words import integration_filter_text, table_filter_text
@@ -105,7 +106,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, within: str) -> Page
                     "measured": measured,
                     "compare": CompareAs.choices,
                     "locked": not (operates or may(request.user, Can.MAP, mapping.company)),
-                    "kept": form_values(form, within),
+                    "kept": {**form_values(form, within), "seen": stored_state(mapping)},
                 },
                 gist=", ".join(row.caption for row in form.rows if row.use) or NOTHING_CHOSEN,
             ),

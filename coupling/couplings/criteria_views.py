@@ -11,6 +11,7 @@ from core.roles import Can, may, requires
 from coupling.couplings import services, suggest_services
 from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.criteria_page import RETURN_PAGES, choose_page, criteria_page, form_values, return_url
+from coupling.couplings.criteria_state import changes_since
 from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
@@ -122,6 +123,8 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     if not _usable(form):
         return _shown(request, form, status=400)
+    if _is_out_of_date(request, form):
+        return _shown(request, form, status=409)
     mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
     messages.success(request, _saved(form.mapping))
     within = _within(request)
@@ -147,6 +150,8 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     form = CriteriaForm.from_request(one, request)
     if not _usable(form):
         return _shown(request, form, status=400)
+    if may(request.user, Can.MAP, one.company) and _is_out_of_date(request, form):
+        return _shown(request, form, status=409)
     settings = form.settings()
     try:
         job = services.start_coupling(
@@ -174,6 +179,18 @@ def _saved(mapping: IntegrationTableMapping) -> str:
     """Return what is said where criteria were stored on a mapping."""
     words = readable(mapping, stored_criteria(mapping))
     return f"The matching criteria of {mapping.name} are saved{f': {sentence_end(words)}' if words else '.'}"
+
+
+def _is_out_of_date(request: HttpRequest, form: CriteriaForm) -> bool:
+    """Return whether somebody stored other criteria since the page was opened; the page then says what changed.
+
+    It shows what was typed, and when it is sent once more it replaces what is stored.
+    """
+    told = changes_since(form.mapping, request.POST.get("seen", ""))
+    if told:
+        told.append("Nothing was saved or started. What you chose is below; choose the same again to replace it.")
+        form.notices.append(Notice(" ".join(told), "warn", "Changed since this page was opened"))
+    return bool(told)
 
 
 def _usable(form: CriteriaForm) -> bool:

@@ -186,6 +186,7 @@ def _suggestions(
         numeric=frozenset({1, 3, 4, 5}),
         wrap=frozenset({0}),
         empty="There are none.",
+        stack=True,
         row_actions=actions,
     )
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
 from coupling.couplings import services, suggest_services
+from coupling.couplings.criteria_state import changes_since
 from coupling.mappings import criteria_sets
 from coupling.matching.criteria import stored_criteria
 from coupling.models import Coupling, CriteriaSet, IntegrationTableMapping, Selection, SelectionRecord
@@ -224,6 +225,49 @@ def test_starting_leads_to_the_job_and_keeps_an_administrator_s_criteria(as_, cu
     assert customer_mapping.fields.get(field="city").match_priority == 1
     job = run(job)
     assert job.counters["coupled"] == 3
+
+
+def stored_then(page):
+    return next(one.get("value") for one in page.root.all("input") if one.get("name") == "seen")
+
+
+@pytest.mark.parametrize("action", ["save-criteria", "start"])
+def test_a_page_that_is_out_of_date_says_what_changed_and_by_whom_and_replaces_it_only_when_asked_again(
+    as_, customers, customer_mapping, action
+):
+    customers(1)
+    match_on(customer_mapping, "name", "city")
+    seen = stored_then(read(as_("Administrator").get(of_customer("criteria"))))
+    other = as_("Mapper")
+    values = typed(customer_mapping, "name", "phone_no", name="3", phone_no="2", synchronize="on", conflicts="get")
+    values[f"compare-{customer_mapping.fields.get(field='phone_no').pk}"] = "phone"
+    values["case"] = [customer_mapping.fields.get(field="name").pk]
+    assert other.post(of_customer("save-criteria"), values).status_code == 302
+    mine = {**typed(customer_mapping, "e_mail"), "seen": seen}
+    answer = as_("Administrator").post(of_customer(action), mine)
+    shown = text(answer)
+    assert answer.status_code == 409
+    for said in (
+        "Changed since this page was opened", "Name is of priority 3, case-sensitive now.",
+        "City is matched on no longer now.", "Phone No. is matched on, of priority 2, compared as phone number now.",
+        "Synchronize After Coupling is on now.", "Resolve Update Conflicts is Get data update from integration table",
+        "The last change is by mapper, just now.", "Nothing was saved or started.",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert not Job.objects.exists()
+    assert {one.local for one in stored_criteria(customer_mapping)} == {"name", "phone_no"}
+    again = as_("Administrator").post(of_customer(action), {**mine, "seen": stored_then(read(answer))})
+    assert again.status_code == 302
+    assert {one.local for one in stored_criteria(customer_mapping)} == {"e_mail"}
+
+
+@pytest.mark.parametrize("seen", ["", "{", "[]", '{"fields": 1}', "\ud800", "x" * 200_000])
+def test_a_form_that_says_nothing_of_what_was_stored_is_taken_as_it_is(as_, customer_mapping, seen):
+    match_on(customer_mapping, "city")
+    given = {**typed(customer_mapping, "name"), "seen": seen.encode("utf-8", "replace").decode()[:60_000]}
+    assert as_("Mapper").post(of_customer("save-criteria"), given).status_code == 302
+    assert [one.local for one in stored_criteria(customer_mapping)] == ["name"]
+    assert changes_since(customer_mapping, seen) == []
 
 
 def test_an_operator_starts_with_criteria_of_its_own_that_are_not_kept(as_, customers, customer_mapping):
