@@ -43,7 +43,8 @@ class MatchingRun:
 
     given: the criteria; records: the local candidates, in key order; on_part: called after each part read, with the
     phase, how many records of it are done and how many there are (None where unknown); it may raise to stop; keeps:
-    whether the values compared are kept of both sides, as a preview needs them.
+    whether the values compared are kept of both sides, as a preview needs them; only_matches: no rows are looked for
+    that a record would have matched outside the filter, or nearly matches.
     """
 
     mapping: IntegrationTableMapping
@@ -53,6 +54,7 @@ class MatchingRun:
     blank_is_no_match: bool = False
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None
     keeps: bool = False
+    only_matches: bool = False
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
@@ -128,7 +130,7 @@ class MatchingRun:
             blank_is_no_match=self.blank_is_no_match,
             country=self.mapping.company.country_code,
             countries=self.countries,
-            near_misses=True,
+            near_misses=not self.only_matches,
             keeps_values=self.keeps,
         )
         probed: list[dict[str, Any]] = []
@@ -145,8 +147,9 @@ class MatchingRun:
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
         self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping, self.organization_id))
-        self.outside = self._look_outside(matcher, probed)
-        self._look_for_near_misses(matcher, probed)
+        if not self.only_matches:
+            self.outside = self._look_outside(matcher, probed)
+            self._look_for_near_misses(matcher, probed)
         self.decisions.let_go()
         if self.outside is not None:
             self.outside.decisions.let_go()
