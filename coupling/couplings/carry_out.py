@@ -1,8 +1,8 @@
 """Carrying out a preview: its pairs are coupled as they were shown, and those that changed since fail, each with why.
 
 Part after part of the preview, `part` the last one done: the records and rows are read anew, and compared with what the
-preview kept. Pairs are not matched: a row that would be a better match by now changes nothing. What is to be created is:
-a record that had no match and has one by now would be a duplicate.
+preview kept. Pairs are not matched: a row that would be a better match by now changes nothing. What is to be created
+is: a record that had no match and has one by now would be a duplicate.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -166,24 +166,24 @@ def _suggestions(
     no_map = permission_reason(request, mapping.company, Can.MAP)
     lines, actions = [], []
     for at, one in enumerate(found.suggestions):
-        adds = ", then ".join(f"{count:,}" for count in one.by_priority)
+        parts = ", then ".join(f"{count:,}" for count in one.by_priority)
         fill_in = _criteria_url(mapping, carried, suggestion=f"{kept.pk}-{at}")
+        here, there = percent(one.filled_here, found.records), percent(one.filled_there, found.rows)
         lines.append(
             (
-                Link(words_of(mapping, one.criteria), fill_in), f"{one.unique:,}",
-                adds if len(one.by_priority) > 1 else "",
-                f"{percent(one.filled_here, found.records)} %", f"{percent(one.filled_there, found.rows)} %",
-                f"{one.wrongly_joined:,}",
+                Link(words_of(mapping, one.criteria), fill_in),
+                f"{one.unique:,} unique{f': {parts}' if len(one.by_priority) > 1 else ''}",
+                f"{one.wrongly_joined:,} wrongly joined",
+                f"{here} % filled here, {there} % in Dataverse",
             )
-        )  # fmt: skip
+        )
         values = {"measurement": str(kept.pk), "place": str(at), **carried}
         url = mapping_url("take-suggestion", mapping)
         actions.append(Action("Use These", url, "post", off=no_map, primary=not at, values=values))
     return Table(
         "Criteria that suit",
-        ("Match on", "Unique matches", "By priority", "Filled here", "Filled in Dataverse", "Would wrongly join"),
+        ("Match on", "Unique matches", "Would wrongly join", "Filled"),
         lines,
-        numeric=frozenset({1, 3, 4, 5}),
         wrap=frozenset({0}),
         empty="There are none.",
         stack=True,
