@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from core.logged import OfCompany
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
+from coupling.criteria_models import CriteriaMeasurement as CriteriaMeasurement
+from coupling.criteria_models import CriteriaSet as CriteriaSet
 from coupling.pair_models import UNSETTLED as UNSETTLED
 from coupling.pair_models import UNSETTLED_COUPLING as UNSETTLED_COUPLING
 from coupling.pair_models import Coupling as Coupling

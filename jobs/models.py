@@ -33,6 +33,7 @@ class Type(models.TextChoices):
     ENVIRONMENT = "environment", "Environment change"
     PREVIEW = "preview", "Preview"
     RESTORE = "restore", "Put back"
+    SUGGESTION = "suggestion", "Suggestion"
 
 
 class State(models.TextChoices):

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("coupling", "0023_previews")]
+    dependencies = [("coupling", "0024_criteria_sets")]
 
     operations = [
         migrations.AddField(

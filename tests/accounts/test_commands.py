@@ -80,11 +80,11 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "synchronize --preview",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "suggest", "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "mapping options --pair", "pair", "synchronize", "synchronize --preview", "uncouple",
+        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
