@@ -21,6 +21,7 @@ from coupling.failures.standing import note_failed
 from coupling.mapping_files.difference import filter_words, summary
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
 from coupling.mappings import column_looks, counts, defaults, drift_page, sales
+from coupling.mappings.set_entries import set_words
 from coupling.models import (
     Coupling,
     CriteriaSet,
@@ -98,7 +99,8 @@ _LOGGED = (
     ),
     hooks.Logged(
         "criteria-set", "Criteria Set", CriteriaSet,
-        lambda company: CriteriaSet.objects.filter(mapping__company=company), captions={"criteria": "Criteria"},
+        lambda company: CriteriaSet.objects.filter(mapping__company=company),
+        captions={"name": "Name", "criteria": "Criteria"}, words={"criteria": set_words},
     ),
     hooks.Logged(
         "field", "Field", IntegrationFieldMapping,

@@ -13,6 +13,16 @@ def criteria_of(one: CriteriaSet) -> list[Criterion]:
     return criteria.from_json(one.criteria)
 
 
+def set_words(stored: object) -> str:
+    """Return the criteria of a set as the Change Log says them: "name, city (1)", with priorities that are not 0."""
+    rows = [one for one in stored if isinstance(one, dict)] if isinstance(stored, list) else []
+    words = []
+    for one in rows:
+        priority = f" ({one['priority']})" if one.get("priority") else ""
+        words.append(f"{one.get('local')}{priority}")
+    return ", ".join(words) or "blank"
+
+
 def set_entries(mapping: IntegrationTableMapping) -> tuple[SetEntry, ...]:
     """Return the sets of a mapping as a file has them, by name; not those with a field pair that it has no longer."""
     pairs = {(one.field, one.integration_field) for one in criteria.available_criteria(mapping)}
