@@ -1,6 +1,6 @@
 """Run the benchmarks, each in a process of its own, and print what they found as one table.
 
-    python -m benchmarks [NAME ...] [--quick] [--repeats N] [--markdown FILE]
+    python -m benchmarks [NAME ...] [--quick] [--repeats N] [--markdown FILE] [--keep-floors]
 
 Benchmarks that use a database run on SQLite, and on PostgreSQL too when TEST_DATABASE_URL names a server; they make
 databases of their own there and drop them again. --quick runs a tenth of the size or less, to see that all work.
@@ -14,12 +14,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.floors import kept_now, slower
 from benchmarks.telling import Line, table
 
 NAMES = (
     "match", "couple", "disagreeing", "ladder", "asking", "reading", "sync", "update", "idle", "written", "durability",
     "pages", "throttled", "waits",
 )  # fmt: skip
+KEPT_FLOORS = Path(__file__).parent / "floors.json"
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}
 
 
@@ -29,6 +31,7 @@ def main(given: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, one repeat")
     parser.add_argument("--repeats", type=int, default=0, help="how often each pair is run (default: its own number)")
     parser.add_argument("--markdown", metavar="FILE", help="write the table there too")
+    parser.add_argument("--keep-floors", action="store_true", help="keep what floors took, for later runs to compare")
     parser.add_argument("--one", metavar="DATABASE", help=argparse.SUPPRESS)
     options = parser.parse_args(given)
     if unknown := set(options.names) - {*NAMES, "linkage"}:
@@ -48,7 +51,19 @@ def main(given: list[str]) -> int:
     print(text)
     if options.markdown:
         Path(options.markdown).write_text(text + "\n")
-    return 0
+    return _compare_floors(lines, keep=options.keep_floors)
+
+
+def _compare_floors(lines: list[Line], *, keep: bool) -> int:
+    """Return 1 where a floor takes longer than it was kept, having said so; or keep what was measured."""
+    kept = json.loads(KEPT_FLOORS.read_text()) if KEPT_FLOORS.exists() else {}
+    if keep:
+        KEPT_FLOORS.write_text(json.dumps(kept_now(lines, kept), indent=2) + "\n")
+        return 0
+    found = slower(lines, kept)
+    for sentence in found:
+        print(sentence, file=sys.stderr)
+    return 1 if found else 0
 
 
 def _databases(name: str) -> list[str]:

@@ -199,7 +199,8 @@ class Measured:
         wall = [job.wall / least.wall for job, least in zip(self.job, floors, strict=True)]
         processor = [job.processor / least.processor for job, least in zip(self.job, floors, strict=True)]
         void = effort.void(self.load, [one.wall for one in floors])
-        return Line(what, floor_name, wall, goal, note=self.rate, processor=processor, void=void)
+        loops = effort.in_loops(floors)
+        return Line(what, floor_name, wall, goal, note=self.rate, processor=processor, void=void, floor_loops=loops)
 
 
 def measured(own: House, size: int, times: int) -> Measured:
@@ -211,7 +212,7 @@ def measured(own: House, size: int, times: int) -> Measured:
         found.job.append(took)
         written = own.size("coupling_coupling", "jobs_outcomepart")
         failed = own.size("jobs_joboutcome", "jobs_outcomewording")
-        found.rate = f"{size / seconds:,.0f} records a second, {job.requests} requests"
+        found.rate = f"{size / seconds:,.0f} records a second, {size / job.requests:,.0f} rows a request"
         own.back()
         with effort.effort(own.database) as took:
             pairs, _ = floor(own, url)

@@ -40,6 +40,23 @@ def effort(database: Any) -> Iterator[Effort]:
     found.wall, found.own, found.database = after.wall, after.own, after.database
 
 
+def loop() -> float:
+    """Return the processor seconds of a fixed piece of work, the least of a few: how quick the machine is."""
+
+    def seconds() -> float:
+        began = time.process_time()
+        numbers = [str(n * 7919 % 100_003) for n in range(100_000)]
+        assert len(dict.fromkeys(sorted(numbers))) > 90_000
+        return time.process_time() - began
+
+    return min(seconds() for _ in range(5))
+
+
+def in_loops(floors: list[Effort]) -> float:
+    """Return what a floor took, in loops: of its runs the least, which other work beside has stretched least."""
+    return min(one.processor for one in floors) / loop()
+
+
 def load() -> float:
     """Return how many processes wanted to run, on average over the last minute."""
     return os.getloadavg()[0]
@@ -67,8 +84,6 @@ def _backend(database: Any) -> int:
 def _processor_of(process: int) -> float:
     """Return the processor seconds of another process of this machine; 0 where it cannot be seen."""
     try:
-        told = Path(f"/proc/{process}/stat").read_text()
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
     except OSError:
         return 0.0
-    user, system = told.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

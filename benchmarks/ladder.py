@@ -90,6 +90,79 @@ class Ladder:
 
         return work
 
+    def couplings_by_the_job(self) -> Work:
+        """Insert the couplings as the coupling job does, ids taken beforehand."""
+        from coupling.couplings.new_pairs import insert_pairs
+
+        made = [(str(row[3]).replace("-", ""), str(row[4]).replace("-", "")) for row in self.wide()]
+        organization = uuid.uuid4()
+
+        def work() -> None:
+            from django.db import transaction
+
+            for part in parts(made):
+                here, there = zip(*part, strict=True)
+                with transaction.atomic():
+                    insert_pairs(self.own.mapping, self.own.job, organization, here, there, [0] * len(part))
+
+        return work
+
+    def counted(self) -> Work:
+        """Ask which records are gone meanwhile, as the job does: they are counted by their ids."""
+        from coupling import local_records
+
+        records = local_records.filtered_records(self.own.mapping)
+        ids = [str(row_id).replace("-", "") for row_id in self.names]
+
+        def work() -> None:
+            for part in parts(ids):
+                assert not local_records.find_missing(records, part)
+
+        return work
+
+    def parts_that_tell(self) -> Work:
+        """Write what tells of the pairs: packed, a part each commit."""
+        from jobs.models import Job, OutcomePart
+        from jobs.running import outcome_rows
+
+        job = Job.objects.get(pk=self.own.job)
+        names = [[met[1]] for met in self.pairs.values()]
+
+        def work() -> None:
+            for start in range(0, len(names), WRITE):
+                part = names[start : start + WRITE]
+                derived = outcome_rows.DerivedRows("coupled", range(start + 1, start + 1 + len(part)), part)
+                job.breakdown = {"coupled": {"": start}}
+                OutcomePart.objects.bulk_create(outcome_rows.parts(job, (), [derived]))
+
+        return work
+
+    def narrow_rows(self) -> Work:
+        """Write the outcomes of what did not couple as the job does, from the sentence to the row."""
+        from jobs.models import Job
+        from jobs.running import outcome_rows
+
+        writer = outcome_rows.OutcomeWriter(Job.objects.get(pk=self.own.job))
+        writer.job.breakdown = {}
+        made = [
+            outcome_rows.OutcomeRow(
+                "failed", "no_match", row_id if isinstance(row_id, uuid.UUID) else uuid.UUID(row_id), no, name,
+                message=f'No row has the same Phone No. "{phone}".',
+                detail={"fields": [{"local": "phone_no", "integration": "telephone1", "local_value": phone}]},
+            )
+            for row_id, (_, no, name, phone, *_) in self.names.items()
+            if row_id not in self.pairs
+        ]  # fmt: skip
+
+        def work() -> None:
+            from django.db import transaction
+
+            for part in parts(made):
+                with transaction.atomic():
+                    writer.insert(part)
+
+        return work
+
     def outcomes(self, *, detail: bool) -> list[tuple]:
         """Return an outcome for each record, as the driver takes it."""
         made, coupled, failed = [], 0, 0
@@ -165,6 +238,10 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
             "both sides read and decided, by the job's own": ladder.reading_and_matching,
             "couplings with every column and index": ladder.couplings,
             "... through core.bulk, those there already left out": ladder.couplings_by_bulk,
+            "... by the job's own, with their ids": ladder.couplings_by_the_job,
+            "all records counted by their ids": ladder.counted,
+            "parts that tell of the pairs": ladder.parts_that_tell,
+            "narrow rows of what did not couple": ladder.narrow_rows,
             "outcomes, texts alone": lambda: ladder.outcome_table(detail=False),
             "... with their detail": ladder.outcome_table,
             "... with the index by position": lambda: ladder.outcome_table(POSITION_INDEX),
@@ -182,10 +259,10 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
                 own.back()
     least = found.pop("the pairs alone")
     void = effort.void(load, [one.wall for one in least])
-    lines = []
+    lines, loops = [], effort.in_loops(least)
     for name, took in found.items():
         wall = [one.wall / floor.wall for one, floor in zip(took, least, strict=True)]
         processor = [one.processor / floor.processor for one, floor in zip(took, least, strict=True)]
         what = f"{size:,} customers on {database}: {name}"
-        lines.append(Line(what, "the pairs alone, written", wall, processor=processor, void=void))
+        lines.append(Line(what, "the pairs alone, written", wall, processor=processor, void=void, floor_loops=loops))
     return lines

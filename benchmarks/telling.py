@@ -10,7 +10,8 @@ from typing import Any
 class Line:
     """One thing measured. `ratios`: one per repeat; `least`: whether the goal is to reach it, not to stay below.
 
-    processor: the same ratios of processor time; void: why the ratios of seconds on the clock say nothing, or "".
+    processor: the same ratios of processor time; void: why the ratios of seconds on the clock say nothing, or "";
+    floor_loops: what the floor took, in loops of effort.loop (benchmarks.floors), 0 where nobody said.
     """
 
     what: str
@@ -21,6 +22,7 @@ class Line:
     note: str = ""
     processor: list[float] = field(default_factory=list)
     void: str = ""
+    floor_loops: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

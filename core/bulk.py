@@ -33,6 +33,7 @@ def insert(
 ) -> int:
     """Insert rows, given as tuples in the order of `fields` (model field names, `company_id` style for relations).
 
+    UUIDs may come as texts of 32 small digits, which need no conversion.
     Columns not named take the field's default, which must be a constant or a callable without arguments. With
     `ignore_conflicts` rows that meet a unique index are left out. Returns the number of rows inserted. Atomic.
     """
@@ -60,6 +61,34 @@ def insert(
         _stage(cursor, table, names, values)
         cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {_STAGE} ON CONFLICT DO NOTHING")  # nosec B608
         return _unstage(cursor)
+
+
+def take_ids(model: type[models.Model], count: int) -> Sequence[int]:
+    """Return ids for `count` rows that are about to be inserted in this transaction, ascending; nobody else gets them.
+
+    Who inserts with them need not ask afterwards which ids the rows have got.
+    """
+    connection = connections[router.db_for_write(model)]
+    table, key = model._meta.db_table, str(model._meta.pk.column)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Mostly they follow one another, and then two numbers say which they are.
+            cursor.execute(
+                "SELECT min(id), CASE WHEN max(id) - min(id) + 1 <> count(*) "
+                "THEN array_agg(id) END FROM (SELECT nextval(pg_get_serial_sequence(%s, %s)) AS id "
+                "FROM generate_series(1, %s)) AS taken",
+                [connection.ops.quote_name(table), key, count],
+            )
+            first, scattered = cursor.fetchone()
+            return scattered or range(first, first + count)
+        quote = connection.ops.quote_name
+        cursor.execute(
+            f"SELECT max(coalesce((SELECT max({quote(key)}) FROM {quote(table)}), 0), "  # nosec B608
+            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = %s), 0))",
+            [table],
+        )
+        first = cursor.fetchone()[0] + 1
+        return range(first, first + count)
 
 
 def insert_from(model: type[models.Model], given: Mapping[str, Any], field: str, values: "models.QuerySet[Any]") -> int:
@@ -248,7 +277,7 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     if connection.vendor == "postgresql" and isinstance(field, models.UUIDField | models.DateTimeField):
         return _unchanged  # psycopg writes these itself
     if isinstance(field, models.UUIDField):
-        return lambda value: value.hex if isinstance(value, UUID) else field.get_db_prep_save(value, connection)
+        return _digits(field, connection)
     if isinstance(field, models.DateTimeField):
         return _moment(field, connection)
     if isinstance(field, models.JSONField):
@@ -256,6 +285,17 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     if isinstance(field, models.CharField | models.TextField | models.BooleanField | models.IntegerField):
         return _unchanged
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _digits(field: "models.UUIDField[Any, Any]", connection: Any) -> Callable[[Any], Any]:
+    """Return an id as SQLite holds it: 32 digits."""
+
+    def adapt(value: Any) -> Any:
+        if type(value) is str and len(value) == 32:
+            return value
+        return value.hex if isinstance(value, UUID) else field.get_db_prep_save(value, connection)
+
+    return adapt
 
 
 def _moment(field: "models.DateTimeField[Any, Any]", connection: Any) -> Callable[[Any], Any]:

@@ -62,15 +62,17 @@ def refusal(mapping: IntegrationTableMapping, holder: Holder) -> Text:
     return whose._replace(text=f"{whose.text} To couple it here, {ways_out(mapping)}")
 
 
-def claim(mapping: IntegrationTableMapping, organization_id: UUID, row_ids: Sequence[UUID]) -> dict[UUID, Holder]:
+def claim(mapping: IntegrationTableMapping, organization_id: UUID, row_ids: Iterable[UUID]) -> dict[UUID, Holder]:
     """Claim rows that are about to be coupled in this transaction. Returns those that belong to other companies.
 
-    Until the transaction ends nobody else claims rows of the organization: who finds a row free is the first one.
+    Until the transaction ends nobody else claims rows of the organization: who finds a row free is the first one. Where
+    no other company could hold any, the rows are not gone through.
     """
-    if _claiming(mapping, organization_id):
-        connections = DataverseConnection.objects.filter(organization_id=organization_id).order_by("pk")
-        list(connections.select_for_update().values_list("pk"))
-    return find_holders(mapping, organization_id, row_ids)
+    if not _claiming(mapping, organization_id):
+        return {}
+    connections = DataverseConnection.objects.filter(organization_id=organization_id).order_by("pk")
+    list(connections.select_for_update().values_list("pk"))
+    return find_holders(mapping, organization_id, list(row_ids))
 
 
 def find_holders(

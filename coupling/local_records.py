@@ -9,6 +9,7 @@ from django.db.models.functions import Cast
 
 from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
+from core.among import Among
 from core.refusals import NotUsable
 from coupling import filters, local_filters
 from coupling.models import Coupling, IntegrationTableMapping, pairs_of
@@ -132,6 +133,14 @@ def read_by_ids(
     """
     batch = list(_narrow(records.order_by(), table, fields).filter(system_id__in=ids))
     return dict(zip(raw_ids(batch), batch, strict=True))
+
+
+def find_missing(records: "QuerySet[Any]", ids: Sequence[str]) -> set[str]:
+    """Return those of the ids, 32 digits each, that none of the records has; mostly all are there, and are counted."""
+    among = records.order_by().filter(Among("system_id", ids))
+    if not ids or among.count() == len(ids):
+        return set()
+    return set(ids).difference(one.hex for one in among.values_list("system_id", flat=True))
 
 
 def _narrow(records: "QuerySet[Any]", table: LocalTable, fields: Sequence[str]) -> "QuerySet[Any, tuple[Any, ...]]":

@@ -21,7 +21,7 @@ from accounts.admin_site import ReadOnly
 from jobs import display
 from jobs.mentions import PersonReading
 from jobs.models import Job, JobOutcome
-from jobs.outcomes import JobOutcomes
+from jobs.outcomes import JobOutcomes, outcomes_without_rows
 from jobs.pages import lists as listings
 from masterdata.admin_scope import OfVisibleCompanies, narrowed
 from ui.ids import parse_id
@@ -105,7 +105,7 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
 
         The list of rows has no others; `outcomes` has all.
         """
-        without_rows = set(job.outcome_parts.values_list("outcome", flat=True).distinct())
+        without_rows = outcomes_without_rows(job)
         found = []
         for outcome, reason, text in _groups(job):
             if outcome in without_rows and not reason:
@@ -238,8 +238,8 @@ def _cells(row: JobOutcome) -> list[tuple[str, str]]:
 
 def _groups(job: Job) -> Iterator[tuple[str, str, str]]:
     """Yield each outcome and reason of a job, with how often there is one: "failed, No match: 3"."""
-    for outcome, by in job.breakdown.items():
-        for reason, count in by.items():
+    for outcome, by in sorted(job.breakdown.items()):
+        for reason, count in sorted(by.items()):
             yield outcome, reason, f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}"
 
 

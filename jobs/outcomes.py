@@ -1,12 +1,14 @@
 """What became of a job's records, in whatever form it is kept: rows, and parts without rows (models.OutcomePart).
 
+Where an outcome of a part has a row, too, that was written before what it is told from was deleted, and counts.
+
     found = JobOutcomes(job, Outcome.COUPLED)
     found.count, found[100:150], list(found), found.searched("fabrikam")
 
 Pages, commands, exports and the history of a record read outcomes here; only who writes them knows their forms.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -155,7 +157,10 @@ class _Group:
         found = [np.fromiter(stored.iterator(chunk_size=_READ), np.int64)]
         if self._parts:
             known = np.fromiter(self._source.find(self.job, self.text), np.int64)
-            found += [part.first + self._places_in(part, known) for part in self._parts]
+            derived = np.concatenate([part.first + self._places_in(part, known) for part in self._parts])
+            # What has got a row since is told from that one.
+            kept = np.fromiter(self.rows.values_list("position", flat=True).iterator(chunk_size=_READ), np.int64)
+            found.append(np.setdiff1d(derived, kept))
         return np.unique(np.concatenate(found))
 
     def _places_in(self, part: OutcomePart, known: Any) -> Any:
@@ -173,6 +178,28 @@ def has_parts(job: Job) -> bool:
     return OutcomePart.objects.filter(job=job).exists()
 
 
+def outcomes_without_rows(job: Job) -> set[str]:
+    """Return the outcomes of which a job has some without rows."""
+    return set(OutcomePart.objects.filter(job=job).values_list("outcome", flat=True).distinct())
+
+
+def told_of(job: Job, outcome: str, numbers: Sequence[int]) -> list[JobOutcome]:
+    """Return those of a job's outcomes without rows that are known by these numbers, as they are told now."""
+    wanted, found = np.asarray(numbers, np.int64), []
+    for part in OutcomePart.objects.filter(job=job, outcome=outcome).order_by("first").iterator(chunk_size=50):
+        known = unpack_numbers(part.numbers)
+        if not len(places := np.flatnonzero(np.isin(known, wanted))):
+            continue
+        notes = unpack_notes(part.notes, part.count)
+        own = known[places].tolist()
+        rows = registry.derived[job.type].rows(job, own, [notes[place] for place in places])
+        for row, number, place in zip(rows, own, places.tolist(), strict=True):
+            row.job, row.outcome, row.reason, row.number = job, outcome, Reason.NONE.value, number
+            row.position = part.first + place
+        found += rows
+    return found
+
+
 def numbers_without_rows(job: Job) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """Return the numbers of all outcomes of a job that have no rows, in ascending order."""
     parts = OutcomePart.objects.filter(job=job).values_list("numbers", flat=True)
@@ -180,9 +207,35 @@ def numbers_without_rows(job: Job) -> "np.ndarray[Any, np.dtype[np.int64]]":
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
+def rows_of(job: Job, *outcomes: str) -> "QuerySet[JobOutcome]":
+    """Return the rows of a job's outcomes, all or these, for conditions of other queries: those without are not among
+    them.
+    """
+    return job.outcomes.filter(outcome__in=outcomes) if outcomes else job.outcomes.all()
+
+
+def rows_in_order(job: Job, outcome: str = "", reason: str | None = None) -> "QuerySet[JobOutcome]":
+    """Return the rows of a job's outcomes, of one outcome or of one reason within it, in the order of the lists."""
+    rows = rows_of(job, outcome) if outcome else rows_of(job)
+    if outcome and reason is not None:
+        rows = rows.filter(reason=reason)
+    # As the index outcome_by_position has them, so that no page sorts.
+    return rows.order_by("outcome", "reason", "position", "id")
+
+
+def ends_of(numbers: Iterable[int]) -> "QuerySet[JobOutcome]":
+    """Return the outcomes by which jobs ended what parts know by these numbers, and what was kept of it then."""
+    return JobOutcome.objects.filter(number__in=list(numbers)).order_by("pk")
+
+
+def ended_in(company: Company, **those: Any) -> "QuerySet[JobOutcome]":
+    """Return the outcomes by which jobs of a company ended what parts know by numbers; those: conditions."""
+    return JobOutcome.objects.filter(number__isnull=False, job__company=company, **those)
+
+
 def failed(job: Job) -> "QuerySet[JobOutcome]":
     """Return what failed in a job, in the order of the lists; it always has rows."""
-    return job.outcomes.filter(outcome=Outcome.FAILED).order_by("outcome", "reason", "position", "id")
+    return rows_in_order(job, Outcome.FAILED)
 
 
 def with_reason(job: Job, reason: str) -> "QuerySet[JobOutcome]":
@@ -202,9 +255,17 @@ def newest_details(company: Company, job_type: str, local_ids: Iterable[UUID]) -
 
 
 def newest_outcome(company: Company, job_type: str, local_id: UUID) -> JobOutcome | None:
-    """Return what the newest job of a type that kept a row about a record came to, with the job; None for none."""
+    """Return what a record came to in the newest job of a type that dealt with it, with the job; None for none."""
     rows = JobOutcome.objects.filter(local_id=local_id, job__company=company, job__type=job_type)
-    return rows.select_related("job").order_by("-job_id").first()
+    newest = rows.select_related("job").order_by("-job_id").first()
+    source = registry.derived.get(job_type)
+    job_id, number = (source.newest_of(company, local_id) if source else None) or (0, 0)
+    if job_id > (newest.job_id if newest else 0):
+        for job in Job.objects.select_related("company").filter(pk=job_id, company=company, type=job_type):
+            for outcome in sorted(outcomes_without_rows(job)):
+                if told := told_of(job, outcome, [number]):
+                    return told[0]
+    return newest
 
 
 def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from jobs.models import Job, JobOutcome
 
@@ -51,6 +52,9 @@ class DerivedOutcomes(Protocol):
 
     def find(self, job: Job, text: str) -> Iterable[int]:
         """Return the numbers, of this job or others, whose records' number begins with a text or whose name has it."""
+
+    def newest_of(self, company: Any, local_id: UUID) -> tuple[int, int] | None:
+        """Return the newest job that may have told of a record without a row, and its number there; None for none."""
 
     def note_matches(self, note: Any, text: str) -> bool:
         """Return whether what is noted of an outcome has a text in it; given in lower case."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from coupling import claims, filters, local_records
 from coupling.couplings.match_step import without_ending
-from coupling.couplings.new_pairs import NewPair, insert_choices, insert_pairs, note_new
+from coupling.couplings.new_pairs import insert_choices, insert_pairs, note_new
 from coupling.couplings.preview_changes import AGAIN, Change, changes_of_records, partners_now, taken_since
 from coupling.couplings.preview_store import PreviewTicks, compared_fields, preview_groups
 from coupling.gateway import Gateway
@@ -222,15 +222,15 @@ class _Carrying:
         return None
 
     def _insert(self, point: Checkpoint, records: Sequence[PreviewedRecord]) -> None:
-        pairs = [
-            NewPair(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id), self.groups[one.group].priority)
-            for one in records
-        ]
-        made = insert_pairs(self.mapping, self.context.job.pk, self.organization, pairs)
-        note_new(self.mapping, self.context.job.pk, list(made.values()))
+        places, ids = insert_pairs(
+            self.mapping, self.context.job.pk, self.organization, [one.local_id.hex() for one in records],
+            [one.rows[0].id.hex() for one in records], [self.groups[one.group].priority for one in records],
+        )  # fmt: skip
+        note_new(self.mapping, self.context.job.pk, ids)
+        made = set(places)
         point.outcomes += [self._lost(one) for at, one in enumerate(records) if at not in made]
-        notes = [[records[at].rows[0].name, *([records[at].tried] if records[at].tried else [])] for at in made]
-        point.derive(Outcome.COUPLED, list(made.values()), notes)
+        notes = [[records[at].rows[0].name, *([records[at].tried] if records[at].tried else [])] for at in places]
+        point.derive(Outcome.COUPLED, ids, notes)
 
     def _couple_choices(self, records: Sequence[PreviewedRecord]) -> Iterator[OutcomeRow]:
         pairs = [(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id), one.rows[0].name) for one in records]

@@ -11,6 +11,7 @@ from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters, UncouplingParameters
 from coupling.mappings.services import exclusive_key
 from coupling.models import Coupling, IntegrationTableMapping
+from jobs import outcomes
 from jobs.models import Job, Outcome, Type
 from masterdata import catalog
 from masterdata.models.parties import ContactType
@@ -60,7 +61,7 @@ def uncouple_follow_ups(mapping: IntegrationTableMapping, job: Job, gateway: Gat
     number = PARTNERS.get(mapping.table)
     if number is None:
         return
-    uncoupled = job.outcomes.filter(outcome=Outcome.UNCOUPLED)
+    uncoupled = outcomes.rows_of(job, Outcome.UNCOUPLED)
     partners = catalog.table(mapping.table).records(mapping.company).order_by()
     numbers = partners.filter(system_id__in=uncoupled.values("local_id")).values("no")
     contacts = catalog.table(CONTACT).records(mapping.company).order_by()

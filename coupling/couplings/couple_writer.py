@@ -10,7 +10,7 @@ from core import bulk
 from coupling import claims, local_records
 from coupling.couplings.coupled_records import note_of
 from coupling.couplings.left_out import MEANWHILE, skipped_outcomes
-from coupling.couplings.new_pairs import NewPair, insert_choices, insert_pairs, note_new
+from coupling.couplings.new_pairs import insert_choices, insert_pairs, note_new
 from coupling.job_parameters import CouplingParameters
 from coupling.matching.choice_rows import choice_name, value_of
 from coupling.matching.decisions import Decision, Result
@@ -75,22 +75,23 @@ class CouplingWriter:
     def _part(self, first: int, end: int) -> _Part:
         """Return what is to be written of a stretch of decisions, as the records stand now."""
         decisions = self.matching.decisions
-        coupled = [at for at in range(first, end) if decisions.group_at(at) is not None and not self.of_choices]
+        coupled = [] if self.of_choices else decisions.coupled_between(first, end)
         others = sorted(set(range(first, end)).difference(coupled))
-        ids = {at: UUID(bytes=decisions.id_at(at)) for at in range(first, end)}
-        wanted = [ids[at] for at in coupled]
-        there = set(self.records.order_by().filter(system_id__in=wanted).values_list("system_id", flat=True))
+        ids = {at: UUID(bytes=decisions.id_at(at)) for at in others}
         rows = self._rows(others)
         taken = pairs_of(self.mapping).filter(local_id__in=[ids[at] for at in others])
         for local_id in taken.values_list("local_id", flat=True):
             rows.pop(local_id.bytes, None)
         present = [at for at in others if ids[at].bytes in rows]
         outcomes = self._outcomes([(decisions.decision_at(at), rows[ids[at].bytes]) for at in present])
-        gone = [one for one in ids.values() if one.bytes not in rows and one not in there]
+        gone = [one for one in ids.values() if one.bytes not in rows]
+        wanted = decisions.ids_at(coupled)
+        if missing := local_records.find_missing(self.records, wanted):
+            gone += map(UUID, missing)
+            coupled = [at for at, one in zip(coupled, wanted, strict=True) if one not in missing]
         outcomes += skipped_outcomes(self.mapping, gone, MEANWHILE) if gone else []
-        coupled = [at for at in coupled if ids[at] in there]
         last = max(coupled[-1:] + present[-1:], default=None)
-        return _Part(coupled, outcomes, None if last is None else ids[last])
+        return _Part(coupled, outcomes, None if last is None else UUID(bytes=decisions.id_at(last)))
 
     def _rows(self, positions: Sequence[int]) -> dict[bytes, tuple[Any, ...]]:
         """Return the records at these positions with the values compared, by id; those that are gone are missing."""
@@ -144,21 +145,23 @@ class CouplingWriter:
             return
         point.outcomes += part.outcomes
         decisions = self.matching.decisions
-        row_of = {at: row_id for at in part.coupled if (row_id := decisions.row_at(at)) is not None}
-        holders = claims.claim(self.mapping, self.organization, list(row_of.values()))
-        held = [at for at, row_id in row_of.items() if row_id in holders]
-        point.outcomes += [self._refused(row, holders) for row in self._outcomes_at(held)]
-        free = [at for at in part.coupled if row_of[at] not in holders]
-        job = self.context.job.pk
-        pairs = [NewPair(UUID(bytes=decisions.id_at(at)), row_of[at], self._criterion(at)) for at in free]
-        made = {free[at]: pk for at, pk in insert_pairs(self.mapping, job, self.organization, pairs).items()}
-        note_new(self.mapping, job, list(made.values()))
-        point.outcomes += self._outcomes_of_lost([at for at in free if at not in made])
-        point.derive(Outcome.COUPLED, list(made.values()), [note_of(decisions, at) for at in made])
-
-    def _criterion(self, position: int) -> int | None:
-        group = self.matching.decisions.group_at(position)
-        return None if group is None else self.matching.groups[group].priority
+        free, row_ids = part.coupled, decisions.row_ids_at(part.coupled)
+        if holders := claims.claim(self.mapping, self.organization, map(UUID, row_ids)):
+            taken = {row_id.hex for row_id in holders}
+            held = [at for at, row_id in zip(free, row_ids, strict=True) if row_id in taken]
+            point.outcomes += [self._refused(row, holders) for row in self._outcomes_at(held)]
+            free = sorted(set(free).difference(held))
+            row_ids = decisions.row_ids_at(free)
+        priorities = [group.priority for group in self.matching.groups]
+        criteria = [priorities[decisions.group_at(at) or 0] for at in free]
+        places, ids = insert_pairs(
+            self.mapping, self.context.job.pk, self.organization, decisions.ids_at(free), row_ids, criteria
+        )
+        note_new(self.mapping, self.context.job.pk, ids)
+        made = [free[at] for at in places]
+        if len(made) < len(free):
+            point.outcomes += self._outcomes_of_lost(sorted(set(free).difference(made)))
+        point.derive(Outcome.COUPLED, ids, [note_of(decisions, at) for at in made])
 
     def _outcomes_at(self, positions: Sequence[int]) -> list[OutcomeRow]:
         """Return the outcomes of records that were to be coupled, with the values compared."""

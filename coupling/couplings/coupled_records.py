@@ -23,12 +23,29 @@ from coupling.matching import criteria, explanation
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, group_by_priority
 from coupling.matching.run_matching import to_json_value
-from coupling.models import Coupling
-from jobs.models import Job, JobOutcome
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs import outcomes as job_outcomes
+from jobs.models import Job, JobOutcome, Outcome, Type
+from jobs.running import outcome_rows
 from jobs.running.context import OutcomeRow
+from masterdata.models import Company
 
 Note = list[Any]
 _PART = 500
+
+
+def keep_outcomes(numbers: Sequence[int]) -> None:
+    """Save what coupling jobs told of these couplings without rows as rows, with the values that records have now.
+
+    Call it in the transaction that deletes the couplings, before: afterwards it could not be told any more.
+    """
+    by_job: dict[int, list[int]] = {}
+    for start in range(0, len(numbers), _PART):
+        known = Coupling.objects.filter(pk__in=numbers[start : start + _PART], criterion__isnull=False)
+        for pk, job_id in known.values_list("pk", "job_id"):
+            by_job.setdefault(job_id or 0, []).append(pk)
+    for job in Job.objects.select_related("company").filter(pk__in=by_job, type=Type.COUPLING).order_by("pk"):
+        outcome_rows.keep_told(job, job_outcomes.told_of(job, Outcome.COUPLED, by_job[job.pk]))
 
 
 def kept_of_ended(outcomes: Iterable[OutcomeRow]) -> list[OutcomeRow]:
@@ -67,6 +84,14 @@ def note_of(decisions: Decisions, position: int) -> Note:
 
 class CoupledRecords(PairOutcomes):
     """The derived outcomes of coupling jobs (jobs.registry.DerivedOutcomes)."""
+
+    def newest_of(self, company: Company, local_id: UUID) -> tuple[int, int] | None:
+        """Return the newest job that coupled a record, and its coupling."""
+        # The index by a record's id begins with the mapping.
+        mappings = IntegrationTableMapping.objects.filter(company=company)
+        pairs = Coupling.objects.filter(mapping__in=mappings, local_id=local_id, criterion__isnull=False)
+        newest = pairs.order_by("-job_id").values_list("job_id", "pk").first()
+        return None if newest is None else (newest[0] or 0, newest[1])
 
     def rows(self, job: Job, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
         """Return the outcomes of these couplings, in their order."""

@@ -1,7 +1,7 @@
 """Inserting the couplings that a job decided on; a record or a row that somebody else coupled keeps that coupling."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import repeat
 from uuid import UUID
 
 from core import bulk
@@ -10,37 +10,39 @@ from coupling.models import Coupling, IntegrationTableMapping, Method, NewCoupli
 
 _COUPLING_FIELDS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
-    "criterion", "created_at",
+    "criterion", "created_at", "id",
 )  # fmt: skip
 _OPTION_FIELDS = ("company_id", "mapping_id", "local_id", "value", "caption", "job_id")
 
 
-class NewPair(NamedTuple):
-    """A record and the row it is to be coupled with; criterion: the priority that it was matched by."""
-
-    local_id: UUID
-    row_id: UUID
-    criterion: int | None
-
-
 def insert_pairs(
-    mapping: IntegrationTableMapping, job_id: int, organization: UUID, pairs: Sequence[NewPair]
-) -> dict[int, int]:
-    """Insert the couplings that are not there yet; return their ids by the places of their pairs."""
-    before = Coupling.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    given = [
-        (
-            mapping.company_id, mapping.pk, mapping.table, pair.local_id, pair.row_id, organization,
-            Method.MATCHED.value, job_id, pair.criterion, None,
-        )
-        for pair in pairs
-    ]  # fmt: skip
-    inserted = bulk.insert(Coupling, _COUPLING_FIELDS, given, ignore_conflicts=True)
-    made = Coupling.objects.filter(pk__gt=before, job_id=job_id).order_by("pk")
-    if inserted == len(pairs):  # their ids are in the order in which they were given
-        return dict(enumerate(made.values_list("pk", flat=True)))
-    ids = dict(made.values_list("local_id", "pk"))
-    return {at: ids[pair.local_id] for at, pair in enumerate(pairs) if pair.local_id in ids}
+    mapping: IntegrationTableMapping,
+    job_id: int,
+    organization: UUID,
+    local_ids: Sequence[str],
+    row_ids: Sequence[str],
+    criteria: Sequence[int],
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Insert the couplings that are not there yet; return the places of those that are made, and their ids.
+
+    Ids come as 32 digits each; criteria: the priority that each pair was matched by.
+    """
+    count = len(local_ids)
+    if not count:
+        return range(0), range(0)
+    ids = bulk.take_ids(Coupling, count)
+    columns = (
+        repeat(mapping.company_id), repeat(mapping.pk), repeat(mapping.table), local_ids, row_ids,
+        repeat(organization), repeat(Method.MATCHED.value), repeat(job_id), criteria, repeat(None), ids,
+    )  # fmt: skip
+    # The shortest column ends them.
+    inserted = bulk.insert(Coupling, _COUPLING_FIELDS, zip(*columns, strict=False), ignore_conflicts=True)
+    if inserted == count:
+        return range(count), ids
+    made = Coupling.objects.filter(pk__gte=ids[0], pk__lte=ids[-1], job_id=job_id)
+    there = set(made.values_list("pk", flat=True))
+    places = [at for at, pk in enumerate(ids) if pk in there]
+    return places, [ids[at] for at in places]
 
 
 def note_new(mapping: IntegrationTableMapping, job_id: int, ids: Sequence[int]) -> None:

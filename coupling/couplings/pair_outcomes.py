@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from coupling import local_records
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs import outcomes
-from jobs.models import Job, JobOutcome
+from jobs.models import Job
 from masterdata.catalog import LocalTable
 
 _PART = 500
@@ -41,12 +41,11 @@ def pairs_by_id(numbers: Sequence[int]) -> dict[int, KnownPair]:
         found = Coupling.objects.filter(pk__in=part).values_list("pk", "local_id", "integration_id", "criterion")
         pairs |= {pk: KnownPair(local_id, row_id, criterion) for pk, local_id, row_id, criterion in found}
         if gone := [number for number in part if number not in pairs]:
-            ended = JobOutcome.objects.filter(number__in=gone).order_by("pk")
             pairs |= {
                 one.number: KnownPair(
                     one.local_id, one.integration_id, (one.detail or {}).get("criterion"), one.local_key, one.local_name
                 )
-                for one in ended
+                for one in outcomes.ends_of(gone)
                 if one.number is not None and one.local_id is not None
             }
         if unknown := [number for number in part if number not in pairs]:
@@ -132,9 +131,8 @@ class PairOutcomes:
 
     def find(self, job: Job, text: str) -> Iterable[int]:
         """Yield the couplings whose record's number begins with a text, or whose name has it."""
-        by_jobs = JobOutcome.objects.filter(number__isnull=False, job__company=job.company).filter(
-            Q(local_key__istartswith=text) | Q(local_name__icontains=text)
-        )
+        meant = Q(local_key__istartswith=text) | Q(local_name__icontains=text)
+        by_jobs = outcomes.ended_in(job.company).filter(meant)
         yield from filter(None, by_jobs.values_list("number", flat=True))
         mapping, table = mapping_and_table(job)
         if mapping is None or table is None:

@@ -15,6 +15,7 @@ from core.vocabulary import ConflictOption, Direction
 from coupling import claims, local_records
 from coupling.couplings.brakes import NO_BRAKES, Brakes
 from coupling.couplings.by_hand_rules import Pair, Refused, Standing, decide
+from coupling.couplings.coupled_records import keep_outcomes
 from coupling.couplings.pair_outcomes import names_of_pairs
 from coupling.couplings.pending import is_being_created
 from coupling.couplings.preview_job import KEPT
@@ -301,6 +302,7 @@ def delete_coupling(coupling: Coupling, user: Any) -> None:
     kept = {"criterion": coupling.criterion, "key": key, "name": name}
     audit.record_audit_entry(coupling, LogEntry.Action.DELETE, changes, user=user, kept=kept)
     Coupling.objects.select_for_update().filter(pk=coupling.pk).first()  # so that nobody saves a new base meanwhile
+    keep_outcomes([coupling.pk])
     coupling.delete()  # with its base
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from core import bulk
 from coupling import local_records
 from coupling.couplings.contact_relations import uncouple_follow_ups
-from coupling.couplings.coupled_records import kept_of_ended
+from coupling.couplings.coupled_records import keep_outcomes, kept_of_ended
 from coupling.couplings.pending import is_being_created
 from coupling.gateway import Gateway
 from coupling.job_parameters import UncouplingParameters
@@ -151,6 +151,7 @@ class _Uncoupling:
         outcomes += [self._being_created_outcome(coupling, names) for coupling in being_created]
         outcomes = kept_of_ended(outcomes)
         with self.context.checkpoint() as point:
+            keep_outcomes(deleted)
             bulk.delete(Coupling, "id", deleted)  # before their bases, so that nobody saves new ones meanwhile
             bulk.delete(CouplingBase, "coupling", deleted)
             bulk.delete(UndoneRecord, "coupling", deleted)

@@ -86,6 +86,10 @@ class ClosestRows:
         """Whether rows are still looked at."""
         return self._left > 0
 
+    def let_go(self) -> None:
+        """Drop what only looking at rows needs; what was found stays."""
+        self._left, self._texts, self._scores = 0, [], np.empty(0, np.uint8)
+
     def _give_up(self) -> None:
-        self._left, self._texts = 0, []
+        self.let_go()
         self._rows.clear()

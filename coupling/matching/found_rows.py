@@ -12,6 +12,14 @@ from coupling.matching.remote_page import RemotePage
 ID_BYTES = 16
 
 
+def digits_at(ids: bytearray, places: Sequence[int]) -> list[str]:
+    """Return those ids at these places, counted from 0, as 32 digits each."""
+    if not places:
+        return []
+    digits = np.frombuffer(ids, f"V{ID_BYTES}")[places].tobytes().hex()
+    return [digits[at : at + 2 * ID_BYTES] for at in range(0, len(digits), 2 * ID_BYTES)]
+
+
 class FoundRows:
     """Ids and names of rows, with the values compared where these are kept."""
 

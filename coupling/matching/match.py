@@ -19,13 +19,14 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import numpy as np
 
 from coupling.matching.alike import NEAR_MISS, AlikeRow, AlikeRows, best_first, compared_by
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
-from coupling.matching.found_rows import FoundRows
+from coupling.matching.found_rows import FoundRows, digits_at
 from coupling.matching.group_index import GroupIndex
 from coupling.matching.remote_page import RemotePage
 from coupling.rows import Criterion, RemoteRow
@@ -217,6 +218,7 @@ class Decisions:
         self._partner = partner
         self._decided = decided
         self._by = by
+        self._shown_at = lru_cache(maxsize=10_000)(self._result_shown)  # asked for several times each
 
     def __len__(self) -> int:
         return len(self._decided)
@@ -286,7 +288,7 @@ class Decisions:
 
     def result_at(self, position: int) -> Result:
         """Return the result of the decision on the record at a position; quicker than the decision."""
-        return Result.COUPLED if self._by[position] else self._result_shown(position)[0]
+        return Result.COUPLED if self._by[position] else self._shown_at(position)[0]
 
     def count_coupled(self) -> int:
         """Return how many records get a row."""
@@ -302,7 +304,7 @@ class Decisions:
         counts[Result.COUPLED] = self.count_coupled()
         for position, by in enumerate(self._by):
             if not by:
-                counts[self._result_shown(position)[0]] += 1
+                counts[self._shown_at(position)[0]] += 1
         return counts
 
     def row_at(self, position: int) -> UUID | None:
@@ -315,6 +317,18 @@ class Decisions:
         by = self._by[position]
         return by - 1 if by else None
 
+    def coupled_between(self, first: int, end: int) -> list[int]:
+        """Return the positions, of those from `first` to before `end`, of the records that get a row."""
+        return [at for at, by in enumerate(self._by[first:end], first) if by]
+
+    def ids_at(self, positions: Sequence[int]) -> list[str]:
+        """Return the local ids at these positions, as 32 digits each."""
+        return digits_at(self._matcher._ids, positions)
+
+    def row_ids_at(self, positions: Sequence[int]) -> list[str]:
+        """Return the ids of the rows that the records at these positions get, as 32 digits each."""
+        return digits_at(self._matcher._found.ids, [self._decided[at] - 1 for at in positions])
+
     def row_name_at(self, position: int) -> str:
         """Return the name of the row that the record at a position gets."""
         return self._matcher._found.name_of(self._decided[position])
@@ -324,7 +338,7 @@ class Decisions:
         matcher, row = self._matcher, self._decided[position]
         if row:
             return [matcher._found.values_of(row)]
-        _, group = self._result_shown(position)
+        _, group = self._shown_at(position)
         return [matcher._found.values_of(one) for one in matcher._indexes[group].rows(position)]
 
     def tried_before(self, position: int) -> list[PriorityResult]:
@@ -333,34 +347,28 @@ class Decisions:
 
     def decision_at(self, position: int) -> Decision:
         """Return the decision on the record at a position."""
-        matcher = self._matcher
-        by = self._by[position]
+        matcher, by = self._matcher, self._by[position]
+        candidates: tuple[Candidate, ...]
         if by:
             result, group, upto = Result.COUPLED, by - 1, by - 1
-            row = self._decided[position]
-            candidates: tuple[Candidate, ...] = (
-                Candidate(UUID(bytes=self._matcher._found.id_of(row)), self._matcher._found.name_of(row), False, None),
-            )
+            candidates = (self._candidate(self._decided[position])._replace(coupled=False, partner=None),)
             count = 1
         else:
-            (result, group), upto = self._result_shown(position), len(matcher.groups)
+            (result, group), upto = self._shown_at(position), len(matcher.groups)
             index = matcher._indexes[group]
             count = index.row_count(position)
-            candidates = tuple(
-                Candidate(
-                    UUID(bytes=self._matcher._found.id_of(row)),
-                    self._matcher._found.name_of(row),
-                    bool(self._taken[row]),
-                    self._partner[row] - 1 if self._partner[row] else None,
-                )
-                for row in index.rows(position)
-            )
+            candidates = (*map(self._candidate, index.rows(position)),)
         trail: tuple[PriorityResult, ...] = (
             (PriorityResult(matcher.groups[group].priority, 1, Result.COUPLED),) if by else ()
         )
         if upto:
             trail = (*[self._priority_result(number, position) for number in range(upto)], *trail)
         return Decision(position, UUID(bytes=self.id_at(position)), result, group, count, candidates, trail)
+
+    def _candidate(self, row: int) -> Candidate:
+        found, partner = self._matcher._found, self._partner[row]
+        known = bool(self._taken[row]), partner - 1 if partner else None
+        return Candidate(UUID(bytes=found.id_of(row)), found.name_of(row), *known)
 
     def _priority_result(self, number: int, position: int) -> PriorityResult:
         """Return what a priority that did not couple the record gave.

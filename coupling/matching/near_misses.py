@@ -138,6 +138,7 @@ class NearRows:
         """Keep the near misses found by the records' positions alone: nothing is looked at from now on."""
         found = {position: row for position in self.positions() if (row := self.at(position)) is not None}
         self._row_of = found
+        self._closest.let_go()
         self._hashes = self._formless = self._known = np.empty(0, np.int64)
 
     def _loose(self, canonical: Sequence[Sequence[str]]) -> list[list[str]]:

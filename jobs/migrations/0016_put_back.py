@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0014_previews'),
+        ('jobs', '0015_one_index_of_selections'),
     ]
 
     operations = [

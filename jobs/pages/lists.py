@@ -147,11 +147,6 @@ def outcomes(
 
     reader: who reads what they say of other companies; selectable: whether there are actions on selected ones.
     """
-    rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
-    if outcome:
-        rows = rows.filter(outcome=outcome)
-        if reason is not None:
-            rows = rows.filter(reason=reason)
     open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
     coupling, imported = job.type == Type.COUPLING, job.type == Type.IMPORT
     writes = outcome in ("", Outcome.MODIFIED) and not coupling and not imported
@@ -175,8 +170,7 @@ def outcomes(
     return Listing(
         id=f"outcomes-{outcome}" if outcome else "outcomes",
         caption="Errors" if outcome == Outcome.FAILED else "Records",
-        # As the index outcome_by_position has them, so that no page sorts.
-        rows=rows.order_by("outcome", "reason", "position", "id"),
+        rows=outcomes_read.rows_in_order(job, outcome, reason),
         columns=[
             Column("no", "No.", number),
             Column("name", "Name", "local_name"),
@@ -249,7 +243,7 @@ def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str,
         if outcome in ("", one) and reason in (None, why)
     ]
     names = {*Outcome.values, *Reason.values, *(name for group, _ in groups for name in group)}
-    rank = collation.ranks(names, JobOutcome.objects.db)
+    rank = collation.ranks(names, Job.objects.db)
     for (one, why), count in sorted(groups, key=lambda group: (rank[group[0][0]], rank[group[0][1]])):
         if number <= count:
             return {"outcome": one, "reason": why, "position": number}

@@ -52,13 +52,20 @@ class OutcomeWriter:
 
     def insert(self, rows: Sequence[OutcomeRow]) -> None:
         """Insert rows, numbered on from those that the job's breakdown has counted. Call it inside a transaction."""
+        self.insert_at(self._positions(rows), rows)
+
+    def insert_at(self, positions: Iterable[int], rows: Sequence[OutcomeRow], *, as_they_are: bool = False) -> None:
+        """Insert rows at these positions. as_they_are: with their texts, as where another may write the sentences."""
+        fitted = [*map(_fitted, rows)]
+        if as_they_are:
+            bulk.insert(JobOutcome, _FIELDS, self._values(positions, fitted, [None] * len(fitted)))
+            return
         wording = self._saved_wording or self._read()
         self._saved_wording = None  # until the commit; where there is none, it is read again
-        fitted = [*map(_fitted, rows)]
         arguments = [self._narrow(wording, row) for row in fitted]
         if any(one is not None for one in arguments):
             self._save(wording)
-        bulk.insert(JobOutcome, _FIELDS, self._values(fitted, arguments))
+        bulk.insert(JobOutcome, _FIELDS, self._values(positions, fitted, arguments))
         transaction.on_commit(lambda: self._go_on_from(wording))
 
     def _read(self) -> Wording:
@@ -81,11 +88,17 @@ class OutcomeWriter:
             OutcomeWording.objects.filter(pk=self._wording_id).update(entries=wording.dump())
         wording.grew = False
 
-    def _values(self, rows: Iterable[OutcomeRow], arguments: Iterable[bytes | None]) -> Iterator[tuple[Any, ...]]:
+    def _positions(self, rows: Iterable[OutcomeRow]) -> Iterator[int]:
         last = {(outcome, reason): n for outcome, by in self.job.breakdown.items() for reason, n in by.items()}
-        for row, own in zip(rows, arguments, strict=True):
+        for row in rows:
             group = row.outcome, row.reason
-            last[group] = position = last.get(group, 0) + 1
+            last[group] = last.get(group, 0) + 1
+            yield last[group]
+
+    def _values(
+        self, positions: Iterable[int], rows: Iterable[OutcomeRow], arguments: Iterable[bytes | None]
+    ) -> Iterator[tuple[Any, ...]]:
+        for position, row, own in zip(positions, rows, arguments, strict=True):
             message, detail, wording_id = (
                 (row.message, row.detail, None) if own is None else ("", None, self._wording_id)
             )
@@ -93,6 +106,25 @@ class OutcomeWriter:
                 self.job.pk, row.outcome, row.reason, position, row.local_id, row.local_key, row.local_name,
                 row.integration_id, row.integration_name, message, detail, row.number, wording_id, own,
             )  # fmt: skip
+
+
+def keep_told(job: Job, told: Sequence[JobOutcome]) -> None:
+    """Insert outcomes that a job kept no rows of, as they are told now (outcomes.told_of): from now on they stay so.
+
+    Call it inside a transaction.
+    """
+    if not told:
+        return
+    # Sentences are written by the worker that has the job, and once it ended by one at a time.
+    ended = Job.objects.select_for_update().filter(pk=job.pk, ended_at__isnull=False).exists()
+    rows = [
+        OutcomeRow(
+            one.outcome, one.reason, one.local_id, one.local_key, one.local_name, one.integration_id,
+            one.integration_name, one.message, one.detail, one.number,
+        )
+        for one in told
+    ]  # fmt: skip
+    OutcomeWriter(job).insert_at([one.position for one in told], rows, as_they_are=not ended)
 
 
 def parts(job: Job, rows: Iterable[OutcomeRow], all_derived: Iterable[DerivedRows]) -> Iterator[OutcomePart]:

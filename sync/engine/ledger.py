@@ -14,7 +14,7 @@ from core import bulk
 from core.ids import new_id
 from coupling import claims
 from coupling.contact_accounts import PARTNERS
-from coupling.couplings.coupled_records import kept_of_ended
+from coupling.couplings.coupled_records import keep_outcomes, kept_of_ended
 from coupling.models import Coupling, CouplingBase, Method, UndoneRecord
 from jobs.models import Outcome
 from jobs.running.context import OutcomeRow
@@ -79,6 +79,7 @@ class Ledger:
     @staticmethod
     def _delete_couplings(ids: Sequence[int]) -> None:
         if ids:
+            keep_outcomes(ids)
             bulk.delete(Coupling, "id", ids)  # before their bases, so that nobody saves new ones meanwhile
             bulk.delete(CouplingBase, "coupling_id", ids)
             bulk.delete(DuePair, "coupling_id", ids)

@@ -28,6 +28,7 @@ from core.vocabulary import Direction
 from coupling.models import Coupling
 from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired, Invalid
+from jobs import outcomes
 from jobs.running.context import Checkpoint
 from sync.engine.adoption import adopt_existing
 from sync.engine.chunk import Chunk
@@ -375,7 +376,8 @@ class MappingRun(Run):
         if not self.options.creates:
             query = query.filter(self.undone.records_to_create(self.started))
         if self.has_untraced_outcomes:
-            query = query.filter(~Exists(self.context.job.outcomes.filter(local_id=OuterRef("system_id"))))
+            reported = outcomes.rows_of(self.context.job).filter(local_id=OuterRef("system_id"))
+            query = query.filter(~Exists(reported))
         return query
 
 

@@ -15,6 +15,7 @@ from coupling.job_parameters import SyncParameters
 from coupling.mappings import column_looks
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow
+from jobs import outcomes
 from jobs.models import Job, Outcome
 from jobs.running.context import Checkpoint, JobContext
 from sync.engine.chunk import LIMITED
@@ -85,7 +86,7 @@ class Run(ABC):
         """Return those of these local records that have an outcome in this job which their couplings do not show."""
         if not self.has_untraced_outcomes:
             return set()
-        known = self.context.job.outcomes.filter(local_id__in=ids).values_list("local_id", flat=True)
+        known = outcomes.rows_of(self.context.job).filter(local_id__in=ids).values_list("local_id", flat=True)
         return {local_id for local_id in known if local_id is not None} | self.reported_pairs.ended(ids)
 
     @cached_property
@@ -112,7 +113,7 @@ class Run(ABC):
         job = self.context.job
         query = self.couplings.filter(pending=False).filter(~Q(base__last_job_id=job.pk) | Q(base__last_job_id=None))
         if self.interrupted:
-            query = query.filter(~Exists(job.outcomes.filter(local_id=OuterRef("local_id"))))
+            query = query.filter(~Exists(outcomes.rows_of(job).filter(local_id=OuterRef("local_id"))))
         return query
 
     def end(self, save_state: Callable[[], None] | None = None) -> NoReturn:
@@ -181,10 +182,8 @@ class Run(ABC):
         reported: set[UUID | None] = set()
         if self.context.job.processed:
             # Rows of a page that is read again, or of pairs uncoupled by this job, have their outcome.
-            known = self.context.job.outcomes.filter(
-                outcome__in=[Outcome.FAILED, Outcome.UNCOUPLED], integration_id__in=ids
-            )
-            reported = set(known.values_list("integration_id", flat=True))
+            told = outcomes.rows_of(self.context.job, Outcome.FAILED, Outcome.UNCOUPLED)
+            reported = set(told.filter(integration_id__in=ids).values_list("integration_id", flat=True))
             if self.has_untraced_outcomes:
                 reported |= self.reported_pairs.ended_rows(ids)
         return [row for row in matching if row.id not in taken and row.id not in reported]

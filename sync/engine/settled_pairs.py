@@ -18,6 +18,7 @@ from coupling.models import CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs import outcomes
 from jobs.models import Job, JobOutcome
 from jobs.running.context import OutcomeRow
+from masterdata.models import Company
 from sync.engine.deleted_names import Names, names_of_deleted
 from sync.models import DuePair, Waits
 
@@ -32,6 +33,15 @@ def note_of(outcome: OutcomeRow) -> list[str] | None:
 
 class SettledPairs(PairOutcomes):
     """The derived outcomes of synchronization jobs (jobs.registry.DerivedOutcomes)."""
+
+    def newest_of(self, company: Company, local_id: UUID) -> tuple[int, int] | None:
+        """Return the newest job that settled a record's pair, and the pair; none once it is uncoupled."""
+        mappings = IntegrationTableMapping.objects.filter(company=company)
+        pairs = CouplingBase.objects.filter(
+            coupling__mapping__in=mappings, coupling__local_id=local_id, last_job_id__isnull=False
+        )
+        newest = pairs.order_by("-last_job_id").values_list("last_job_id", "coupling_id").first()
+        return None if newest is None else (newest[0] or 0, newest[1])
 
     def rows(self, job: Job, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
         """Return the outcomes of these couplings, in their order."""
@@ -105,7 +115,7 @@ class ReportedPairs:
         found: set[UUID] = set()
         for start in range(0, len(ids), _PART):
             part = {f"{side}__in": ids[start : start + _PART]}
-            ended = JobOutcome.objects.filter(number__isnull=False, job__company=self.job.company, **part)
+            ended = outcomes.ended_in(self.job.company, **part)
             found |= {one for one, number in ended.values_list(side, "number") if self._has(number)}
         return found
 

@@ -16,7 +16,7 @@ from connection_setup.connection import moving
 from connection_setup.connection.state import connection_of
 from core import bulk
 from coupling import local_records
-from coupling.couplings.coupled_records import kept_of_ended
+from coupling.couplings.coupled_records import keep_outcomes, kept_of_ended
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, OptionMapping, UndoneRecord
 from jobs.models import Job, Outcome, Reason, State
 from jobs.running.context import JobContext, OutcomeRow
@@ -133,6 +133,7 @@ class _Work:
             ids = [one.pk for one in part]
             with self.context.checkpoint() as point:
                 ended = kept_of_ended(self._outcomes(part, Outcome.UNCOUPLED, reason, message))
+                keep_outcomes(ids)
                 bulk.delete(Coupling, "id", ids)  # before their bases, so that nobody saves new ones meanwhile
                 bulk.delete(CouplingBase, "coupling_id", ids)
                 bulk.delete(DuePair, "coupling_id", ids)

@@ -264,3 +264,28 @@ def test_nearly_every_coupling_that_is_confirmed_stays_on_its_page(company, mapp
     assert len(moved) < 200, len(moved)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE coupling_couplingbase RESET (fillfactor)")
+
+
+@pytest.mark.parametrize("count", [1, 7, 300])
+def test_ids_taken_beforehand_are_those_of_the_rows_and_nobody_else_gets_them(company, mapping, count):
+    fields = ("company_id", "mapping_id", "table", "local_id", "integration_id", "id")
+
+    def rows(ids):
+        digits = [(uuid.uuid4().hex, uuid.uuid4().hex) for _ in ids]
+        common = (company.pk, mapping.pk, "customer")
+        return [(*common, *two, pk) for two, pk in zip(digits, ids, strict=True)]
+
+    first = bulk.take_ids(Coupling, count)
+    given = rows(first)
+    assert bulk.insert(Coupling, fields, given) == count
+    other = Coupling.objects.create(
+        company=company, mapping=mapping, table="customer", local_id=uuid.uuid4(), integration_id=uuid.uuid4()
+    )
+    second = bulk.take_ids(Coupling, count)
+    assert bulk.insert(Coupling, fields, rows(second)) == count
+    assert len({*first, *second, other.pk}) == 2 * count + 1
+    assert list(first) == sorted(first) and list(second) == sorted(second)
+    stored = dict(Coupling.objects.filter(pk__in=list(first)).values_list("pk", "local_id"))
+    assert stored == {row[-1]: uuid.UUID(row[3]) for row in given}
+    Coupling.objects.all().delete()
+    assert not {*first, *second, other.pk} & set(bulk.take_ids(Coupling, count))

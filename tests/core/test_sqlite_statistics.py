@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import QuerySet
 
+from core.among import Among
 from coupling.models import Coupling, UndoneRecord, couplings_of_table
 from jobs.models import JobOutcome
 from masterdata.models import Customer
@@ -38,6 +39,11 @@ def test_rows_named_by_their_ids_are_looked_up_not_searched_for_in_the_company(
     """As many at once as jobs ask for: reading all of a million rows for each few thousand takes hours."""
     found = rows.filter(**{f"{by}__in": [f"{n:032x}" for n in range(number)]})
     assert f"{by}=?" in found.explain()
+
+
+def test_records_whose_ids_come_in_one_parameter_are_looked_up_too() -> None:
+    among = Among("system_id", [f"{n:032x}" for n in range(5000)])
+    assert "system_id=?" in Customer.objects.filter(among, company=1, blocked="").order_by().explain()
 
 
 def test_a_migration_tells_a_database_that_does_not_know() -> None:

@@ -18,7 +18,7 @@ from coupling.models import Coupling
 from coupling.rows import Criterion
 from jobs.admin import JobAdmin
 from jobs.models import Job, JobOutcome, OutcomePart, Reason
-from jobs.outcomes import JobOutcomes
+from jobs.outcomes import JobOutcomes, newest_outcome
 from masterdata.models import Customer
 from tests.coupling.conftest import run
 
@@ -58,6 +58,9 @@ def test_they_are_told_as_rows_would_tell_them(customer_mapping, customers, acco
     found = [row for row in JobOutcomes(job) if row.outcome == "coupled"]
     assert [told(row) for row in found] == [told(row) for row in as_rows]
     assert [row.position for row in found] == list(range(1, len(found) + 1))
+    for row in as_rows:
+        last = newest_outcome(job.company, "coupling", row.local_id)
+        assert last is not None and last.job == job and told(last) == told(row)
     assert not JobOutcome.objects.filter(job=job, outcome="coupled").exists()
     assert len(list(JobOutcomes(job))) == job.counters["total"] == len(made)
     every = list(JobOutcomes(job))
@@ -102,6 +105,36 @@ def test_a_pair_that_a_person_ended_keeps_on_what_it_was_matched_and_its_record_
     assert (row.local_key, row.local_name) == (made[1].no, made[1].name)
     assert [field["local"] for field in row.detail["fields"]] == ["phone_no"]
     assert [row.local_id for row in JobOutcomes(job, text=made[1].no)] == [made[1].system_id]
+
+
+@pytest.mark.parametrize("ended_by", ["a job", "a person"])
+@pytest.mark.parametrize("going_on", [False, True])
+def test_a_pair_that_was_ended_is_told_with_the_values_of_then(customer_mapping, coupled, ended_by, going_on):
+    """As a row of the job that coupled it, written before the coupling is deleted."""
+    made, job = coupled
+    if going_on:  # its worker writes the sentences then, and nobody else
+        Job.objects.filter(pk=job.pk).update(ended_at=None)
+    before, counters, breakdown = [told(row) for row in JobOutcomes(job)], job.counters, job.breakdown
+    pair = Coupling.objects.get(local_id=made[1].system_id)
+    number = pair.pk
+    if ended_by == "a job":
+        run(services.start_uncoupling(mapping=customer_mapping, selection=[made[1].system_id]))
+    else:
+        services.delete_coupling(pair, None)
+    kept = JobOutcome.objects.get(job=job, outcome="coupled")
+    assert (kept.position, kept.number) == (2, number)
+    assert (kept.arguments is None) is going_on
+    last = newest_outcome(job.company, "coupling", made[1].system_id)
+    assert last is not None and told(last) == before[1]
+    Customer.objects.filter(pk=made[1].pk).update(phone_no="another", name="Renamed")
+    assert [told(row) for row in JobOutcomes(job)] == before
+    assert [told(row) for row in JobOutcomes(job, text=made[1].no)] == [before[1]]
+    assert not list(JobOutcomes(job, text="Renamed"))
+    job.refresh_from_db()
+    assert (job.counters, job.breakdown) == (counters, breakdown)
+    Customer.objects.filter(pk=made[1].pk)._raw_delete(using="default")
+    customer_mapping.delete()
+    assert told(list(JobOutcomes(job))[1]) == before[1]
 
 
 @pytest.fixture

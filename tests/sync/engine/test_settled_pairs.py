@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -25,7 +28,7 @@ from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, New
 from coupling.rows import Criterion
 from jobs import services
 from jobs.models import Job, JobOutcome, Outcome, OutcomePart
-from jobs.outcomes import JobOutcomes
+from jobs.outcomes import JobOutcomes, newest_outcome
 from jobs.registry import Kind, registry
 from jobs.running.context import JobContext, OutcomeRow
 from jobs.running.waiting import run_to_end
@@ -110,6 +113,21 @@ def end_pairs(kind: Callable[..., None], mapping: IntegrationTableMapping, ended
     run_to_end(services.start(company=mapping.company, type="uncoupling", mapping_name=mapping.name))
 
 
+def command(job: Job, *form: str) -> str:
+    """Return what the command prints of a job, but its number, and how long it took."""
+    printed = StringIO()
+    call_command("job", str(job.pk), *form, stdout=printed)
+    return re.sub(rf"\b{job.pk}\b|\"seconds\": [0-9.]+", "JOB", printed.getvalue())
+
+
+def admin_page(client: Client, job: Job, **asked: str) -> tuple[list[list[str]], str]:
+    """Return the rows of the admin's page of a job's outcomes, and what is above and below them."""
+    page = client.get(reverse("admin:jobs_job_outcomes", args=(job.pk,)), asked).content.decode()
+    page = re.sub(rf"/{job.pk}/|\b{job.pk}\b", "JOB", page.partition('id="content"')[2])
+    rows = re.findall(r"<tr[ >].*?</tr>", page, re.DOTALL)
+    return [[cell.strip() for cell in re.split(r"<[^>]+>", row) if cell.strip()] for row in rows], page
+
+
 def pages(client: Client, job: Job, **asked: str) -> tuple[str, str]:
     """Return the rows of the page and of the export."""
     of_job = {"company": job.company.slug, "pk": job.pk}
@@ -165,6 +183,15 @@ def test_jobs_of_both_forms_answer_alike(
                 assert [told(row) for row in other[first : first + 3]] == every[first : first + 3]
     for asked in ({}, {"outcome": "unchanged"}, {"outcome": "unchanged", "q": "C1"}, {"q": "ada"}):
         assert pages(operator, by_parts, **asked) == pages(operator, by_rows, **asked), asked
+    superuser = Client()
+    superuser.force_login(
+        User.objects.get_or_create(username="root", is_superuser=True, is_staff=True)[0],
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    for asked in ({}, {"outcome": "unchanged", "reason": "none", "q": "c1"}):
+        assert admin_page(superuser, by_parts, **asked) == admin_page(superuser, by_rows, **asked), asked
+    for form in (["--errors"], ["--outcome", "unchanged", "--json"]):
+        assert command(by_parts, *form) == command(by_rows, *form), form
 
 
 def test_a_run_tells_of_settled_pairs_without_rows_and_the_next_search_finds_them(
@@ -176,6 +203,9 @@ def test_a_run_tells_of_settled_pairs_without_rows_and_the_next_search_finds_the
     assert counters(job) == {"unchanged": 3}
     assert not job.outcomes.exists() and OutcomePart.objects.get(job=job).count == 3
     row_of = {one.local_id: one.integration_id for one in Coupling.objects.all()}
+    for one in records:
+        last = newest_outcome(company, "synchronization", one.system_id)
+        assert last is not None and (last.job, last.outcome, last.local_key) == (job, "unchanged", one.no)
     assert sorted(told(row)[3:8] for row in JobOutcomes(job)) == sorted(
         (one.system_id, one.no, one.name, row_of[one.system_id], one.name) for one in records
     )

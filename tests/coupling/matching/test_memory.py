@@ -1,0 +1,64 @@
+"""What is kept of a pair while it is written stays small: what only comparing rows needs is let go before."""
+
+import tracemalloc
+import uuid
+
+from coupling.matching.match import Decisions, Matcher, group_by_priority
+from coupling.rows import Criterion
+
+PAIRS = 20_000
+PART = 5_000
+BYTES_A_PAIR = 150
+CRITERIA = [
+    Criterion("phone_no", "telephone1"),
+    Criterion("name", "name", priority=1),
+    Criterion("city", "address1_city", priority=1),
+    Criterion("e_mail", "emailaddress1", priority=2),
+]
+
+
+def decided(*, let_go: bool) -> Decisions:
+    """Decide on as many pairs as PAIRS by three priorities."""
+    matcher = Matcher(group_by_priority(CRITERIA), near_misses=True)
+    for start in range(0, PAIRS, PART):
+        numbers = range(start, start + PART)
+        columns = {
+            "phone_no": [f"+1 425 {n:07}" for n in numbers], "name": [f"Customer {n:07}" for n in numbers],
+            "city": [f"City {n % 500}" for n in numbers], "e_mail": [f"someone{n}@contoso.com" for n in numbers],
+        }  # fmt: skip
+        matcher.add([uuid.UUID(int=2**100 + n).bytes for n in numbers], columns, columns["name"])
+    for start in range(0, PAIRS, PART):
+        numbers = range(start, start + PART)
+        matcher.add_remote_page(
+            [uuid.UUID(int=2**101 + n).hex for n in numbers],
+            [f"Customer {n:07}" for n in numbers],
+            {
+                "telephone1": [f"+1 425 {n:07}" for n in numbers], "name": [f"CUSTOMER {n:07}" for n in numbers],
+                "address1_city": [f"City {n % 500}" for n in numbers],
+                "emailaddress1": [f"someone{n}@contoso.com" for n in numbers],
+            },
+        )  # fmt: skip
+    decisions = matcher.decide()
+    if let_go:
+        decisions.let_go()
+    assert decisions.count_coupled() == PAIRS
+    return decisions
+
+
+def bytes_a_pair(*, let_go: bool) -> float:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        decisions = decided(let_go=let_go)
+        kept = tracemalloc.get_traced_memory()[0] - before
+        assert len(decisions) == PAIRS  # alive until here
+        return kept / PAIRS
+    finally:
+        tracemalloc.stop()
+
+
+def test_once_decided_a_pair_takes_at_most_150_bytes() -> None:
+    decided(let_go=True)  # what is loaded once is no part of it
+    kept = bytes_a_pair(let_go=True)
+    assert 50 < kept <= BYTES_A_PAIR
+    assert bytes_a_pair(let_go=False) > kept + 50
