@@ -13,12 +13,13 @@ class CouplingConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from coupling import shell
-        from coupling.models import IntegrationFieldMapping, IntegrationTableMapping, LookUpTable
+        from coupling.models import CriteriaSet, IntegrationFieldMapping, IntegrationTableMapping, LookUpTable
         from coupling.records import lists as records
 
         # The log shows what people change: not when the next run is, which the schedule writes.
-        auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])
+        auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at", "on_hold_since"])
         auditlog.register(IntegrationFieldMapping)
         auditlog.register(LookUpTable)
+        auditlog.register(CriteriaSet)
         shell.register()
         records.register()

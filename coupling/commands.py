@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from coupling import local_records
 from coupling.mappings import services as mappings_services
 from coupling.models import IntegrationTableMapping
+from jobs import display
 from jobs import services as jobs
 from jobs.models import Job, Reason, State
 from jobs.running import waiting
@@ -78,6 +79,8 @@ class MappingCommand(CompanyCommand):
         def print_job(row: Job) -> None:
             nonlocal printed_at, printed
             text = f"{row.mapping_name} {row.type}: {row.phase or row.get_state_display()}"
+            if (ahead := jobs.waits_for(row)) is not None:
+                text += f", waits for {display.title(ahead)}, job {ahead.pk}, {display.at_work(ahead)}"
             if row.total:
                 text += f", {row.processed:,} of {row.total:,}"
             if text != printed and (time.monotonic() - printed_at > 1 or row.ended):

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from core.logged import OfCompany
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
+from coupling.criteria_models import CriteriaMeasurement as CriteriaMeasurement
+from coupling.criteria_models import CriteriaSet as CriteriaSet
 from coupling.pair_models import UNSETTLED as UNSETTLED
 from coupling.pair_models import UNSETTLED_COUPLING as UNSETTLED_COUPLING
 from coupling.pair_models import Coupling as Coupling
@@ -78,6 +80,9 @@ class IntegrationTableMapping(OfCompany, models.Model):
     inactivity_timeout_minutes = models.PositiveIntegerField(default=720)
     scheduled = models.BooleanField(default=False)
     next_run_at = models.DateTimeField(null=True, blank=True)
+    on_hold_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it waits for a record here to change, or for its timeout to end."
+    )
     position = models.PositiveIntegerField(default=0, help_text="Its place in lists and in the order of default runs.")
     user_defined = models.BooleanField("User Defined", default=False, help_text="Made by a person, not by default.")
 

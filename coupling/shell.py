@@ -15,13 +15,16 @@ from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.preview_job import drop_expired, preview
 from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
+from coupling.couplings.suggest_job import suggest
 from coupling.couplings.uncouple_job import uncouple
 from coupling.failures.standing import note_failed
 from coupling.mapping_files.difference import filter_words, summary
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
 from coupling.mappings import column_looks, counts, defaults, drift_page, sales
+from coupling.mappings.set_entries import set_words
 from coupling.models import (
     Coupling,
+    CriteriaSet,
     IntegrationFieldMapping,
     IntegrationTableMapping,
     KnownColumns,
@@ -44,6 +47,7 @@ def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.PREVIEW, preview, label="preview of match-based coupling")
+    jobs.register(Type.SUGGESTION, suggest, label="suggestion of matching criteria")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
@@ -92,6 +96,11 @@ _LOGGED = (
         "mapping", "Mapping", IntegrationTableMapping,
         lambda company: IntegrationTableMapping.objects.filter(company=company), captions=SETTINGS,
         words={"table_filter": filter_words, "integration_filter": filter_words},
+    ),
+    hooks.Logged(
+        "criteria-set", "Criteria Set", CriteriaSet,
+        lambda company: CriteriaSet.objects.filter(mapping__company=company),
+        captions={"name": "Name", "criteria": "Criteria"}, words={"criteria": set_words},
     ),
     hooks.Logged(
         "field", "Field", IntegrationFieldMapping,

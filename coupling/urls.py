@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from coupling.couplings import criteria_views, delete_mapping_page, preview_views, release, uncouple_page
+from coupling.couplings import criteria_views, delete_mapping_page, preview_views, release, suggest_views, uncouple_page
 from coupling.mappings import (
     card_page,
     drift_page,
@@ -71,10 +71,17 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/options/", options_page.options, name="options"),
     path(f"{_ONE}/criteria/", criteria_views.criteria, name="criteria"),
     path(f"{_ONE}/criteria/preview/", criteria_views.preview, name="preview"),
-    path(f"{_ONE}/criteria/suggest/", criteria_views.suggest, name="suggest"),
     path(f"{_ONE}/criteria/save/", criteria_views.save, name="save-criteria"),
     path(f"{_ONE}/criteria/start/", criteria_views.start, name="start"),
     path(f"{_ONE}/criteria/reset/", criteria_views.reset, name="reset-criteria"),
+    path(f"{_ONE}/criteria/suggest/", suggest_views.suggest, name="suggest"),
+    path(f"{_ONE}/criteria/suggestions/", suggest_views.suggestions, name="suggestions"),
+    path(f"{_ONE}/criteria/suggestions/cancel/", suggest_views.cancel, name="cancel-suggestion"),
+    path(f"{_ONE}/criteria/suggestions/take/", suggest_views.take, name="take-suggestion"),
+    path(f"{_ONE}/criteria/sets/save/", suggest_views.save_set, name="save-criteria-set"),
+    path(f"{_ONE}/criteria/sets/choose/", suggest_views.choose_set, name="choose-criteria-set"),
+    path(f"{_ONE}/criteria/sets/rename/", suggest_views.rename_set, name="rename-criteria-set"),
+    path(f"{_ONE}/criteria/sets/delete/", suggest_views.delete_set, name="delete-criteria-set"),
     path("c/<slug:company>/previews/", preview_views.previews, name="previews"),
     path(f"{_PREVIEW}/", preview_views.preview, name="match-preview"),
     path(f"{_PREVIEW}/export/", preview_views.export, name="export-preview"),

@@ -23,6 +23,8 @@ LIST_TITLES = {
     Type.IMPORT: "Import Jobs",
     Type.ENVIRONMENT: "Environment Change Jobs",
     Type.PREVIEW: "Coupling Previews",
+    Type.RESTORE: "Put Back Jobs",
+    Type.SUGGESTION: "Suggestions of Criteria",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -53,6 +55,8 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
     Type.ENVIRONMENT: ("unchanged", "uncoupled"),
     Type.PREVIEW: (),
+    Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
+    Type.SUGGESTION: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 
@@ -104,6 +108,18 @@ def started_by(job: Job) -> str:
     if job.requested_by is not None:
         return str(job.requested_by)
     return "Command line" if job.trigger == Trigger.USER else str(job.get_trigger_display())
+
+
+def at_work(job: Job) -> str:
+    """Return who started a job that others wait for, and since when: "started by ada, at work since 14:03"."""
+    if job.requested_by is not None:
+        who = f"started by {job.requested_by}"
+    elif job.trigger == Trigger.USER:
+        who = "started from the command line"
+    else:
+        who = "started by the schedule" if job.trigger == Trigger.SCHEDULE else "a follow-up of another job"
+    begun = job.started_at is not None and job.state != State.QUEUED
+    return f"{who}, {'at work' if begun else 'queued'} since {clock(job.started_at if begun else job.created_at)}"
 
 
 def direction(job: Job) -> str:
@@ -174,7 +190,9 @@ def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progre
     details = ["" if silent else _pace(job), _requests(job)]  # without a worker, no time is left to be told
     if job.state == State.QUEUED:
         text = (
-            f"Waits for {title(waits_for)}, job {waits_for.pk}" if waits_for else "Starts as soon as a worker is free"
+            f"Waits for {title(waits_for)}, job {waits_for.pk}, {at_work(waits_for)}"
+            if waits_for
+            else "Starts as soon as a worker is free"
         )
         if job.processed:
             text += f". {_amount(job)} are done"
@@ -243,6 +261,18 @@ def _some(details: list[str]) -> list[str]:
 def fields_text(detail: Any) -> str:
     """Return the compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
     return " | ".join(f"{caption_of_field(field)}: {_value(field)}" for field in _listed(detail, "fields"))
+
+
+def written_fields(detail: Any) -> list[tuple[str, str, str]]:
+    """Return caption, value before and after of each field that an outcome says was written."""
+    found = []
+    for one in _listed(detail, "fields"):
+        here, there = _plain(one.get("local_value")), _plain(one.get("integration_value"))
+        if one.get("written") == "local":
+            found.append((caption_of_field(one), here, there))
+        elif one.get("written") == "integration":
+            found.append((f"{caption_of_field(one)} in Dataverse", there, here))
+    return found
 
 
 def caption_of_field(field: Mapping[str, Any]) -> str:

@@ -32,6 +32,8 @@ class Type(models.TextChoices):
     IMPORT = "import", "Import"
     ENVIRONMENT = "environment", "Environment change"
     PREVIEW = "preview", "Preview"
+    RESTORE = "restore", "Put back"
+    SUGGESTION = "suggestion", "Suggestion"
 
 
 class State(models.TextChoices):
@@ -86,6 +88,7 @@ class Reason(models.TextChoices):
     RECORD_GONE = "record_gone", "Record no longer exists"
     CHANGED_SINCE_PREVIEW = "changed_since_preview", "Changed since the preview"
     BRAKE = "brake", "Stopped by a brake"
+    CHANGED_SINCE = "changed_since", "Changed since"
     # synchronization
     ONLY_COUPLED = "only_coupled", "Only coupled records are synchronized"
     LOCAL_DELETED = "local_deleted", "Deleted here"

@@ -275,6 +275,17 @@ def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
     return {row_id: (key, name) for row_id, key, name in found if row_id is not None}
 
 
+def newest_row_names(local_ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], str]:
+    """Return what the newest outcome with a row called the Dataverse row of each of these records, by both ids."""
+    wanted, found = list(local_ids), {}
+    for start in range(0, len(wanted), 500):
+        rows = JobOutcome.objects.filter(local_id__in=wanted[start : start + 500]).exclude(integration_name="")
+        for local_id, row_id, name in rows.order_by("pk").values_list("local_id", "integration_id", "integration_name"):
+            if local_id is not None and row_id is not None:
+                found[local_id, row_id] = name
+    return found
+
+
 def failures_of(job_ids: Iterable[int], local_ids: Iterable[UUID]) -> dict[tuple[int, UUID], JobOutcome]:
     """Return what failed in these jobs of these records, by job and record; the newest where a job has several."""
     rows = JobOutcome.objects.filter(

@@ -41,6 +41,9 @@ class Schedule:
 ScheduleProvider = Callable[[Any], Iterable[Schedule]]
 
 
+ChangedFields = Callable[[Job, Sequence[JobOutcome]], dict[Any, list[tuple[str, str, str]]]]
+
+
 class DerivedOutcomes(Protocol):
     """Finds what a kind of job keeps no rows of, by the numbers that its handler gave (Checkpoint.derive)."""
 
@@ -69,6 +72,7 @@ class _Registry:
     failed: list[Callable[[Job, Sequence[Any]], None]] = field(default_factory=list)
     error_pages: list[Callable[[Any, Job | None], str]] = field(default_factory=list)
     job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
+    changed_fields: list[ChangedFields] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -125,6 +129,13 @@ def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
 def job_actions(provider: Callable[[Any, Job], Iterable[Any]]) -> None:
     """Add actions to a job's card: the provider gets the request and the job."""
     registry.job_actions.append(provider)
+
+
+def changed_fields(provider: ChangedFields) -> None:
+    """Tell what jobs changed of records: the provider gets a job and a page of its outcomes, and answers local_id ->
+    caption, value before and after of each field.
+    """
+    registry.changed_fields.append(provider)
 
 
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model

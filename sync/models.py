@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from core.compact_ids import CompactUUIDField
 from core.vocabulary import Recommendation
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job
@@ -72,6 +73,72 @@ class DuePair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coupling_id} is due"
+
+
+class WrittenSide(models.IntegerChoices):
+    """Which side of a pair was written."""
+
+    LOCAL = 1, "From Dataverse"
+    INTEGRATION = 2, "To Dataverse"
+
+
+class SynchronizedField(models.Model):
+    """A field of a mapping whose writes have a history, under a number that each line of it repeats.
+
+    It names the mapping as jobs do, and outlives it.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
+    mapping_name = models.CharField("mapping", max_length=40)
+    table = models.CharField(max_length=60, help_text="The local table's name in masterdata.catalog.")
+    name = models.CharField(max_length=260, help_text="What the field is known by among those of its mapping.")
+    local = models.CharField("field", max_length=128, blank=True, help_text="The local field; blank for a constant.")
+    column = models.CharField(max_length=128, blank=True, help_text="The column in Dataverse.")
+    caption = models.CharField(max_length=200, help_text="What people called it when it was first written.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["company", "mapping_name", "table", "name"], name="synchronized_field_by_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.caption} of {self.mapping_name}"
+
+
+class SynchronizedValue(models.Model):
+    """One field that was written on one side: a line of the synchronization history. It goes with its job.
+
+    Before and after are kept as sync.rules.changes has it: as people read them, codes before their labels.
+    """
+
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
+
+    # The indexes below begin with what is asked for; each is read from its end, for the newest.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="synchronized_values")
+    # Fields are deleted with their company alone, as are lines.
+    field = models.ForeignKey(
+        SynchronizedField, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    side = models.PositiveSmallIntegerField(choices=WrittenSide)
+    won = models.PositiveSmallIntegerField(default=0, help_text="Why the other side counted: sync.rules.changes.Won.")
+    at = models.DateTimeField()
+    local_id = CompactUUIDField()
+    integration_id = CompactUUIDField()
+    before = models.TextField(null=True)
+    after = models.TextField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["company", "id"], name="synchronized_of_company"),
+            models.Index(fields=["job", "id"], name="synchronized_by_job"),
+            models.Index(fields=["local_id", "id"], name="synchronized_of_record"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.local_id}"
 
 
 class FullSynchReviewLine(models.Model):

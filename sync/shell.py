@@ -14,6 +14,7 @@ from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.failures.standing import standing
 from coupling.mappings import drift_page
+from coupling.mappings.schedule import ON_HOLD
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
@@ -33,6 +34,11 @@ from sync.environment.job import carry_out
 from sync.failures import page as failures_page
 from sync.full import page as review_page
 from sync.full import services as full
+from sync.history import listing as history_listing
+from sync.history.card import record_section
+from sync.history.job import handle as put_back
+from sync.history.page import job_actions
+from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
 from sync.start import services as start
@@ -65,6 +71,11 @@ _ENTRIES = (
         also=("Couple By Hand", "Couple a record", "Create Here from Dataverse", "Rows not coupled"),
     ),
     registry.Entry(failures_page.TITLE, "sync:failures", also=("Failed records", "Near misses", "Couple to Candidate")),
+    registry.Entry(
+        history_listing.TITLE,
+        "sync:history",
+        also=("What was changed", "Before and after", "Put Back", "Changed values"),
+    ),
     registry.Entry(conflicts_page.TITLE, "sync:conflicts", also=("Conflicts",)),
     registry.Entry(skipped_page.TITLE, "sync:skipped", also=("Skipped records", "Retry", "Records left out")),
 )
@@ -91,6 +102,10 @@ def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
+    jobs.register(Type.RESTORE, put_back, label="values put back")
+    jobs.changed_fields(changed_fields)
+    jobs.job_actions(job_actions)
+    registry.record_section(record_section)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
@@ -143,10 +158,10 @@ def scheduled(company: Any) -> Iterable[Schedule]:
         yield Schedule(
             f"{mapping.name}, synchronization",
             mapping=mapping.name,
-            state="On Hold" if held else "Ready",
+            state="On Hold" if held else ON_HOLD if mapping.on_hold_since is not None else "Ready",
             next_run=None if held else mapping.next_run_at,
             every=f"{mapping.every_minutes} min",
-            reason=held,
+            reason=held or ("It runs when a record here changes." if mapping.on_hold_since is not None else ""),
             reason_url=decided_on,
         )
 

@@ -8,6 +8,7 @@ from sync.coupling_setup import views as coupling_setup
 from sync.environment import views as environment
 from sync.failures import views as failures
 from sync.full import views as full
+from sync.history import views as history
 from sync.salespeople import views as salespeople
 from sync.start import pages as start
 
@@ -19,6 +20,7 @@ _records = "c/<slug:company>/records/<slug:table>/"
 _mapping = "c/<slug:company>/mappings/of/<str:mapping>/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 _failures = "c/<slug:company>/integration-synchronization-errors/"
+_history = "c/<slug:company>/synchronization-history/"
 urlpatterns = [
     path(_failures, failures.show, name="failures"),
     path(_failures + "by-hand/", failures.by_hand, name="failures-by-hand"),
@@ -30,6 +32,9 @@ urlpatterns = [
     path(_failures + "release/", failures.release, name="failures-release"),
     path(_failures + "retry/", failures.retry, name="failures-retry"),
     path(_failures + "stop-ignoring/", failures.stop_ignoring, name="failures-stop-ignoring"),
+    path(_history, history.show, name="history"),
+    path(_history + "export/<slug:kind>/", history.export, name="history-export"),
+    path(_history + "put-back/", history.put_back, name="put-back"),
     path(_environment, environment.show, name="environment"),
     path(_environment + "check/", environment.check, name="environment-check"),
     path(_environment + "choose/", environment.choose, name="environment-choose"),

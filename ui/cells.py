@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ui.kit import Cell, Compared, Link, Status
+from ui.kit import Cell, Changes, Compared, Link, Long, Status
 
 _WORD = {True: "equal", False: "different"}
 
@@ -23,6 +23,13 @@ def text_of(value: Cell) -> str:
             return value.text
         case Compared():
             return f"{value.text}, {_WORD[value.equal]}" if value.text else ""
+        case Long():
+            return value.text
+        case Changes():
+            return "; ".join(
+                f"{caption}: {before or '(blank)'} becomes {after or '(blank)'}"
+                for caption, before, after in value.fields
+            )
         case bool():
             return "Yes" if value else "No"
         case int():
@@ -53,12 +60,49 @@ def html_of(value: Cell) -> SafeString | str:
                 '<span class="result" data-result="{}">{} <span class="visually-hidden">{}</span></span>',
                 _WORD[value.equal], value.text, _WORD[value.equal],
             )  # fmt: skip
+        case Long():
+            return _long(value.text)
+        case Changes():
+            return _changes(value)
         case datetime():
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), _moment(value))
         case False:
             return format_html('<span class="same">{}</span>', "No")
         case _:
             return text_of(value)
+
+
+def _changes(value: Changes) -> SafeString | str:
+    if not value.fields:
+        return ""
+    lines = format_html_join(
+        "", "<dt>{}</dt><dd>{}</dd>", ((caption, becomes(before, after)) for caption, before, after in value.fields)
+    )
+    return format_html('<dl class="changes">{}</dl>', lines)
+
+
+def becomes(before: str, after: str) -> SafeString:
+    """Return a value that was replaced and what it is since, as HTML."""
+    return format_html(
+        '{} <span class="visually-hidden">becomes</span><span class="arrow" aria-hidden="true">&rarr;</span> {}',
+        format_html("<del>{}</del>", _long(before)) if before else _BLANK,
+        format_html("<ins>{}</ins>", _long(after)) if after else _BLANK,
+    )
+
+
+_BLANK = SafeString('<span class="nothing">blank</span>')  # nosec B703
+_SHOWN = 160
+"""Letters of a long text that show at once."""
+
+
+def _long(text: str) -> SafeString | str:
+    if len(text) <= _SHOWN:
+        return text
+    return format_html(
+        '<details class="long"><summary>{}... <span class="note">{} characters</span></summary>'
+        "<span>{}</span></details>",
+        text[: _SHOWN // 2], f"{len(text):,}", text,
+    )  # fmt: skip
 
 
 def time_ago(moment: datetime | None, *, now: datetime | None = None) -> str:

@@ -39,7 +39,21 @@ class Compared:
     equal: bool
 
 
-Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A text that may be long: shown in part, and whole to who asks for it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Fields that changed: caption, before, after; blank values are said to be so."""
+
+    fields: tuple[tuple[str, str, str], ...]
+
+
+Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared | Long | Changes
 """What a list cell or a field shows (a datetime is a date here). None and "" show as nothing."""
 
 

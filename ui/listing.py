@@ -9,6 +9,7 @@ An empty selection selects nothing; "all that match" travels as a signed copy of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, Protocol
 
 from django.contrib import messages
@@ -61,7 +62,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter. `apply` gets the rows and the chosen value, which is one of `choices`, or any text for kind text.
+    """One filter. `apply` gets the rows and the chosen value, which is one of `choices`, or any text for kind text, and
+    a day as 2026-11-28 for kind date.
 
     hidden: links on the page set it, and no field of the list; one of `choices`, any text where there are none.
     """
@@ -70,7 +72,7 @@ class Filter:
     label: str
     apply: Callable[["QuerySet[Any]", str], "QuerySet[Any]"]
     choices: Sequence[tuple[str, str]] = ()
-    kind: Literal["choice", "text", "bool", "hidden"] = "choice"
+    kind: Literal["choice", "text", "date", "bool", "hidden"] = "choice"
     empty_label: str = "All"
 
     def options(self) -> Sequence[tuple[str, str]]:
@@ -82,9 +84,18 @@ class Filter:
 
         PostgreSQL takes no text with a NUL character, and no record holds one.
         """
+        if self.kind == "date":
+            return value if _is_day(value) else ""
         if self.kind == "text" or (self.kind == "hidden" and not self.choices):
             return "" if "\x00" in value else value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == 10 and date.fromisoformat(text).year > 1
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,8 @@ class Listing:
     decorate: Callable[[list[Any]], None] | None = None
     total: int | None = None
     search_label: str = "Search this list"
+    search_by: Callable[[str], Q] | None = None
+    """What else the search finds, besides what the lookups of `search` do."""
     counter: "Callable[[Mapping[str, str]], RowCounter | None] | None" = None
     """Given the filters in force: how their rows are counted, where passing by those that they leave out costs much.
     Pages are then asked for by their number only as far as rows are counted."""
@@ -146,6 +159,8 @@ class Listing:
             condition = Q()
             for lookup in self.search:
                 condition |= Q(**{lookup: text})
+            if self.search_by is not None:
+                condition |= self.search_by(text)
             rows = rows.filter(condition)
         for one in self.filters:
             value = given.get(one.name, "")

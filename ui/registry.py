@@ -43,6 +43,7 @@ class Found:
 CueProvider = Callable[[HttpRequest, Any], Sequence[Cue]]
 TableProvider = Callable[[HttpRequest, Any], Table | None]
 RecordProvider = Callable[[HttpRequest, Any, str], Iterable[Found]]
+SectionProvider = Callable[[HttpRequest, Any, Any, Any], tuple[str, dict[str, Any]] | None]
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class _Registry:
     notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     list_notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     record_finders: list[RecordProvider] = field(default_factory=list)
+    record_sections: list[SectionProvider] = field(default_factory=list)
     company_source: Callable[[Any], Iterable[Any]] = field(default=lambda _: ())
 
     def all_entries(self) -> list[Entry]:
@@ -106,6 +108,13 @@ def list_notice(provider: Callable[[HttpRequest, Any], Notice | None]) -> None:
 def companies(source: Callable[[Any], Iterable[Any]]) -> None:
     """Name where the shell gets the companies from that a user may see; each has a name and a slug."""
     registry.company_source = source
+
+
+def record_section(provider: SectionProvider) -> None:
+    """Add a section below the values on the card of a record: the provider gets the request, the company, the table and
+    the record, and answers a template of its room with what that shows, or None.
+    """
+    registry.record_sections.append(provider)
 
 
 def find_records(provider: RecordProvider) -> None:

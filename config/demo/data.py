@@ -71,7 +71,8 @@ def _company(name: str, country: str, spread: dict[str, int], customers: int, *,
             ],
             "shipment_method": [{"code": code, "description": text} for code, text in words.SHIPMENT_METHODS],
             "shipping_agent": [
-                {"code": code, "name": text, "internet_address": url} for code, text, url in words.SHIPPING_AGENTS
+                {"code": code, "name": text, "internet_address": url}
+                for code, text, url in (*words.SHIPPING_AGENTS, words.FETCHED)
             ],
             "unit_of_measure": [
                 {"code": code, "description": text, "international_standard_code": standard}

@@ -11,6 +11,7 @@ from coupling.couplings import services as couplings
 from coupling.mappings import defaults
 from coupling.mappings import services as mappings
 from coupling.matching import criteria
+from coupling.models import Coupling, Method, UndoneRecord
 from coupling.rows import Criterion
 from jobs.models import ENDED_STATES, Job, Outcome, State, Type
 from jobs.outcomes import JobOutcomes
@@ -50,12 +51,15 @@ class DemoFailed(Exception):
 
 @dataclass
 class Round:
-    """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, seconds."""
+    """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, records
+    that it left on Coupled Data Synchronization Errors, seconds.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     customers: int = 0
     accounts: int = 0
     written: int = 0
+    left: int = 0
     seconds: float = 0.0
 
     def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
@@ -86,7 +90,10 @@ class Round:
                     found.update({f"changed {side}" for side in _written_sides(one.detail)})
         done = [found[f"{what} {side}"] for what in ("created", "changed") for side in ("local", "integration")]
         here, there, changed_here, changed_there = done
+        runs = [job.pk for job in self.jobs if job.mapping_name == mapping and job.type == Type.SYNCHRONIZATION]
+        # A run couples prices and units with what is there of the same list, product and unit.
         coupled = self.count("coupled", kind="coupling", mapping=mapping)
+        coupled += Coupling.objects.filter(job_id__in=runs, method=Method.MATCHED).count()
         failed = self.count("failed", kind="synchronization", mapping=mapping)
         return coupled, here, there, changed_here, changed_there, failed
 
@@ -131,6 +138,7 @@ def play(company: Company, screen: Screen) -> Round:
     for name in in_use(company):
         _finish(couplings.start_coupling(mapping=mappings.get_mapping(company, name)), done, screen)
     _synchronize_in_full(company, done, screen)
+    done.left = UndoneRecord.objects.filter(mapping__company=company, settled_at=None).count()
     done.seconds = time.monotonic() - began
     return done
 

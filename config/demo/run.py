@@ -162,6 +162,7 @@ class Demo:
             ("Records modified", *_both(first, second, "modified", "synchronization")),
             ("Conflicts left for a person", *_both(first, second, "conflicts", "synchronization")),
             ("Records that failed to synchronize", *_both(first, second, "failed", "synchronization")),
+            ("    of these left when the round ended", first.left, second.left),
             ("Rows written in Dataverse", first.written, second.written),
             ("Requests to Dataverse", sum(j.requests for j in first.jobs), sum(j.requests for j in second.jobs)),
             ("Seconds", f"{first.seconds:.1f}", f"{second.seconds:.1f}"),

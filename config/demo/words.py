@@ -153,6 +153,8 @@ SHIPPING_AGENTS = (
     ("OVERLAND", "Overland Haulage", "https://overland.example"),
     ("TIDE", "Tide & Tow Shipping", "https://tideandtow.example"),
 )
+FETCHED = ("WILL CALL", "Customers fetch it", "")
+"""A shipping agent that is among the choices of every environment; nobody of the demo has chosen it."""
 UNITS = (
     ("PCS", "Piece", "EA"),
     ("BOX", "Box", "BX"),

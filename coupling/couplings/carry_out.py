@@ -1,22 +1,28 @@
 """Carrying out a preview: its pairs are coupled as they were shown, and those that changed since fail, each with why.
 
 Part after part of the preview, `part` the last one done: the records and rows are read anew, and compared with what the
-preview kept. Nothing is matched: a row that would be a better match by now changes nothing.
+preview kept. Pairs are not matched: a row that would be a better match by now changes nothing. What is to be created
+is: a record that had no match and has one by now would be a duplicate.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from coupling import claims, filters
+from coupling import claims, filters, local_records
+from coupling.couplings.match_step import without_ending
 from coupling.couplings.new_pairs import insert_choices, insert_pairs, note_new
-from coupling.couplings.preview_changes import AGAIN, changes_of_records, partners_now, taken_since
+from coupling.couplings.preview_changes import AGAIN, Change, changes_of_records, partners_now, taken_since
 from coupling.couplings.preview_store import PreviewTicks, compared_fields, preview_groups
 from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters
 from coupling.matching.choice_rows import ChoiceRows, choice_name, value_of
+from coupling.matching.decisions import Decision
 from coupling.matching.explanation import will_be_created
 from coupling.matching.match import Group
 from coupling.matching.previewed import CREATABLE, Found, PreviewedRecord, pack_values, unpack_records
+from coupling.matching.read_plan import MAX_PROBED_RECORDS
+from coupling.matching.run_matching import MatchingRun
 from coupling.models import CouplingPreview, IntegrationTableMapping, PreviewPart, pairs_of
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
@@ -27,6 +33,19 @@ class _Row(NamedTuple):
 
     values: bytes
     inside: bool
+
+
+_WITHOUT_MATCH = (Found.NEW, Found.NEAR)
+
+
+def _matches_now(decision: Decision, mapping: IntegrationTableMapping) -> Change:
+    """Return that a record that is not to be created any more has a row by now, or several."""
+    first = decision.candidates[0].name or "without a name"
+    rows = f"The row {first} of {mapping.integration_table} matches"
+    if decision.row_count > 1:
+        rows = f"{decision.row_count:,} rows of {mapping.integration_table} match"
+    text = f"{rows} the record since the preview, so none was created for it. {AGAIN}"
+    return Change(Reason.CHANGED_SINCE_PREVIEW.value, text)
 
 
 def carry_out(context: JobContext, mapping: IntegrationTableMapping, gateway: Gateway, organization: UUID) -> None:
@@ -76,6 +95,10 @@ class _Carrying:
             for one in records if one.local_id in changed
         ]  # fmt: skip
         left = [one for one in records if one.local_id not in changed]
+        if found in _WITHOUT_MATCH:
+            matched = self._matched_since()
+            outcomes += [self._failed(one, *matched[one.local_id]) for one in left if one.local_id in matched]
+            left = [one for one in left if one.local_id not in matched]
         rows: Mapping[bytes, _Row] = {}
         if found is Found.COUPLE:
             rows = self._rows_now([UUID(bytes=one.rows[0].id) for one in left])
@@ -87,6 +110,42 @@ class _Carrying:
                 point.outcomes += map(self._queued, left)
             point.processed(len(records))
             point.resume = {**self.context.resume, "stage": "match", "part": part.pk}
+
+    def _matched_since(self) -> Mapping[bytes, Change]:
+        """Return which of the records that are to be created, and had no match, have one by now; read once a slice."""
+        kept: Mapping[bytes, Change] | None = self.context.kept.get("matched since")
+        if kept is None:
+            with without_ending(), self.context.checkpoint() as point:
+                point.phase = "Matching again what is to be created"
+            kept = self._match_again()
+            self.context.kept["matched since"] = kept
+        return kept
+
+    def _match_again(self) -> dict[bytes, Change]:
+        asked = CouplingParameters.load(self.preview.job.parameters)
+        records = local_records.uncoupled_records(self.mapping)
+        ids = self._to_be_created()
+        if len(ids) <= MAX_PROBED_RECORDS:
+            records = records.filter(system_id__in=ids)
+        run = MatchingRun(
+            self.mapping, asked.criteria, self.gateway, records, asked.blank_is_no_match, only_matches=True
+        )
+        decisions = run.run()
+        return {
+            decisions.id_at(at): _matches_now(decisions.decision_at(at), self.mapping)
+            for at in decisions.positions_with_rows()
+        }
+
+    def _to_be_created(self) -> list[UUID]:
+        """Return the ticked records that had no match: all of them where they are few, else more than a few."""
+        wanted = [found.value for found in _WITHOUT_MATCH if self.ticks.count(found)]
+        ids: list[UUID] = []
+        for part in PreviewPart.objects.filter(preview=self.preview, found__in=wanted).order_by("pk").iterator(10):
+            local_ids = [UUID(bytes=one.local_id) for one in unpack_records(part.packed)]
+            ids += [local_id for local_id in local_ids if self.ticks.has(Found(part.found), local_id)]
+            if len(ids) > MAX_PROBED_RECORDS:
+                break
+        return ids
 
     def _done_before(self, records: Sequence[PreviewedRecord]) -> set[bytes]:
         """Return the records that are coupled with the row of the preview already, as by a job that did not end."""

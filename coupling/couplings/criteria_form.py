@@ -91,6 +91,14 @@ class CriterionRow:
     refusal: str = ""
     filled: int | None = None
     distinct: int | None = None
+    filled_there: int | None = None
+    distinct_there: int | None = None
+    unique: int | None = None
+
+    @property
+    def compared(self) -> Criterion:
+        """How the row compares, whatever its priority."""
+        return Criterion(self.field, self.column, 0, self.case, CompareAs(self.compare))
 
     def to_criterion(self) -> Criterion:
         """Return the row as a criterion."""
@@ -142,8 +150,6 @@ class CriteriaForm:
             },
         )  # fmt: skip
         entered.fill_in(asked.criteria)
-        for row in entered.rows:
-            row.case = any(one.local == row.field and one.case_sensitive for one in asked.criteria)
         return entered
 
     @classmethod
@@ -171,10 +177,10 @@ class CriteriaForm:
 
     def fill_in(self, criteria: Sequence[Criterion]) -> None:
         """Choose just these criteria on the page."""
-        by_field = {one.local: one for one in criteria}
+        by_pair = {(one.local, one.integration): one for one in criteria}
         for row in self.rows:
-            one = by_field.get(row.field)
-            row.use, row.case, row.error, row.refusal = one is not None, False, "", ""
+            one = by_pair.get((row.field, row.column))
+            row.use, row.case, row.error, row.refusal = one is not None, one is not None and one.case_sensitive, "", ""
             row.priority = str(one.priority or "") if one else ""
             row.compare = one.compare_as.value if one else CompareAs.TEXT.value
 

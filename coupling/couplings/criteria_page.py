@@ -11,15 +11,16 @@ from core.roles import Can, may
 from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.couplings import services
+from coupling.couplings.criteria_facts import measured_text, sets_box
 from coupling.couplings.criteria_form import CriteriaForm
+from coupling.couplings.criteria_state import stored_state
 from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings.filter_words import integration_filter_text, table_filter_text
 from coupling.matching import criteria
-from coupling.matching.field_statistics import FieldStatistics, field_statistics
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview, IntegrationTableMapping
-from coupling.page_parts import NOT_ENABLED, crumbs, error_notice, job_log_url, mapping_url, permission_reason
+from coupling.page_parts import NOT_ENABLED, crumbs, job_log_url, mapping_url, permission_reason
 from coupling.records import lists as records
 from coupling.records import selections
 from masterdata.models import Company
@@ -69,10 +70,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, within: str) -> Page
     """Return the page of a mapping's criteria. within: a word of RETURN_PAGES, or ""."""
     mapping, off = form.mapping, unavailable_text(form.mapping.company)
     operates = may(request.user, Can.OPERATE, mapping.company)
-    statistics = _statistics(form)
-    for row in form.rows:
-        if row.field in statistics.fields and statistics.records:
-            row.filled, row.distinct = statistics.fields[row.field]
+    measured = measured_text(form)
     couple_off = NOT_ENABLED if off else permission_reason(request, mapping.company, Can.OPERATE)
     notices = [*_about_selection(form), *_about_entries(form), *([Notice(off, "warn")] if off else []), *form.notices]
     return Page(
@@ -105,10 +103,10 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, within: str) -> Page
                 template="coupling/couplings/criteria_fields.html",
                 context={
                     "rows": form.rows,
-                    "measured": _measured_text(mapping, statistics),
+                    "measured": measured,
                     "compare": CompareAs.choices,
                     "locked": not (operates or may(request.user, Can.MAP, mapping.company)),
-                    "kept": form_values(form, within),
+                    "kept": {**form_values(form, within), "seen": stored_state(mapping)},
                 },
                 gist=", ".join(row.caption for row in form.rows if row.use) or NOTHING_CHOSEN,
             ),
@@ -118,7 +116,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, within: str) -> Page
         if within == "guide"
         else Action("Couple", icon="couple", off=couple_off, primary=True),
         cancel=Link("Cancel", return_url(form, within)),
-        fact_boxes=_preview_boxes(form),
+        fact_boxes=[*_preview_boxes(form), sets_box(request, form, form_values(form, within))],
     )
 
 
@@ -147,7 +145,7 @@ def _actions(request: HttpRequest, form: CriteriaForm, not_enabled: str, within:
 
     return [
         act("Preview", "preview", "preview", not_enabled or no_preview),
-        act("Suggest Criteria", "suggest", "suggest", no_preview),
+        act("Suggest Criteria", "suggest", "suggest", not_enabled or no_preview),
         act("Save Criteria", "save-criteria", "save", no_map),
         Action(
             "Reset Criteria",
@@ -163,24 +161,6 @@ def _actions(request: HttpRequest, form: CriteriaForm, not_enabled: str, within:
             icon="job",
         ),
     ]
-
-
-def _statistics(form: CriteriaForm) -> FieldStatistics:
-    """Return the statistics of the fields; a notice and no statistics where the mapping cannot be used."""
-    try:
-        return field_statistics(form.mapping, criteria.available_criteria(form.mapping))
-    except local_records.Unusable as error:
-        form.notices.append(error_notice(error))
-        return FieldStatistics(0, False, {})
-
-
-def _measured_text(mapping: IntegrationTableMapping, statistics: FieldStatistics) -> str:
-    try:
-        what = local_records.get_table(mapping).caption_plural.lower()
-    except local_records.Unusable:
-        return ""
-    first = "the first " if statistics.is_sample else ""
-    return f"Filled and Distinct measured on {first}{statistics.records:,} {what}"
 
 
 def _gist(form: CriteriaForm) -> str:

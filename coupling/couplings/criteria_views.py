@@ -1,6 +1,6 @@
 """Views of Select Coupling Criteria: choose what to match on, see what would happen, then couple."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,20 +8,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from core.roles import Can, may, requires
-from coupling import local_records
-from coupling.couplings import services
+from coupling.couplings import services, suggest_services
 from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.criteria_page import RETURN_PAGES, choose_page, criteria_page, form_values, return_url
+from coupling.couplings.criteria_state import changes_since
 from coupling.couplings.preview_page import preview_url
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
-from coupling.matching.criteria import available_criteria, readable
-from coupling.matching.field_statistics import field_statistics
-from coupling.matching.suggestion import suggest_criteria
+from coupling.matching.criteria import readable, sentence_end, stored_criteria
 from coupling.models import IntegrationTableMapping, Selection
 from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping_url
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
+from coupling.rows import Criterion
 from jobs.models import Job, Reason, Type
 from jobs.pages.started import redirect_to_job
 from ui import ids, render
@@ -53,9 +52,14 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 @require_safe
 @requires(Can.READ)
 def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Show the page as stored on the mapping, or as it was when a preview was asked for."""
+    """Show the page as stored on the mapping, as it was when a preview was asked for, or as a suggestion says."""
     one = mapping_or_404(access.company_or_404(request, company), mapping)
     selection = _selection(request, one, request.GET)
+    if (suggested := _suggested(one, request.GET.get("suggestion", ""))) is not None:
+        form = CriteriaForm.from_mapping(one, selection)
+        form.fill_in(suggested)
+        form.notices.append(Notice(f"{sentence_end(readable(one, suggested))} It is not saved.", "", "Filled in"))
+        return _shown(request, form)
     previewed = _previewed(one, request.GET.get("preview", ""))
     if previewed is None:
         return _shown(request, CriteriaForm.from_mapping(one, selection))
@@ -63,6 +67,15 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     if previewed.selection_only and selection is None:
         form.notices.append(Notice(_OF_ALL, "warn", "Of selected records"))
     return _shown(request, form)
+
+
+def _suggested(mapping: IntegrationTableMapping, given: str) -> Sequence[Criterion] | None:
+    """Return the criteria of a suggestion, named by its measurement's number and its place; None for none."""
+    number, _, place = given.partition("-")
+    wanted, at = ids.parse_id(number), ids.parse_id(place)
+    if wanted is None or at is None:
+        return None
+    return suggest_services.suggested(mapping=mapping, number=wanted, place=at)
 
 
 _OF_ALL = (
@@ -104,38 +117,16 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 
 
 @require_POST
-@requires(Can.PREVIEW)
-def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Fill in criteria that suit the records here; nothing is stored."""
-    form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
-    try:
-        statistics = field_statistics(form.mapping, available_criteria(form.mapping))
-    except local_records.Unusable as error:
-        form.notices.append(error_notice(error))
-        return _shown(request, form, status=400)
-    found = suggest_criteria(form.mapping, statistics)
-    form.fill_in(found)
-    if found:
-        text = (
-            f"{readable(form.mapping, found)}. These fields are well filled here and tell the records apart. See what "
-            "they find by Preview."
-        )
-        form.notices.append(Notice(text, "ok", "Suggested"))
-    else:
-        text = "No field is well filled and tells the records apart. Choose several fields of one priority yourself."
-        form.notices.append(Notice(text, "warn", "Nothing to suggest"))
-    return _shown(request, form)
-
-
-@require_POST
 @requires(Can.MAP)
 def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Store the criteria on the mapping, without starting anything."""
     form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     if not _usable(form):
         return _shown(request, form, status=400)
+    if _is_out_of_date(request, form):
+        return _shown(request, form, status=409)
     mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
-    messages.success(request, f"The matching criteria of {form.mapping.name} are saved.")
+    messages.success(request, _saved(form.mapping))
     within = _within(request)
     return HttpResponseRedirect(return_url(form, within) if within == "guide" else _page_url(form, within))
 
@@ -159,6 +150,8 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     form = CriteriaForm.from_request(one, request)
     if not _usable(form):
         return _shown(request, form, status=400)
+    if may(request.user, Can.MAP, one.company) and _is_out_of_date(request, form):
+        return _shown(request, form, status=409)
     settings = form.settings()
     try:
         job = services.start_coupling(
@@ -175,11 +168,29 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         title = "Nothing to match on" if error.reason == Reason.NO_CRITERIA else "Not started"
         form.notices.append(error_notice(error, title))
         return _shown(request, form, status=400)
-    if may(request.user, Can.MAP, one.company):
-        mappings_services.save_criteria(mapping=one, settings=settings)
+    if may(request.user, Can.MAP, one.company) and mappings_services.save_criteria(mapping=one, settings=settings):
+        messages.success(request, _saved(one))
     if form.selection is not None:
         selections.delete_selection(form.selection)
     return redirect_to_job(request, one.company, job)
+
+
+def _saved(mapping: IntegrationTableMapping) -> str:
+    """Return what is said where criteria were stored on a mapping."""
+    words = readable(mapping, stored_criteria(mapping))
+    return f"The matching criteria of {mapping.name} are saved{f': {sentence_end(words)}' if words else '.'}"
+
+
+def _is_out_of_date(request: HttpRequest, form: CriteriaForm) -> bool:
+    """Return whether somebody stored other criteria since the page was opened; the page then says what changed.
+
+    It shows what was typed, and when it is sent once more it replaces what is stored.
+    """
+    told = changes_since(form.mapping, request.POST.get("seen", ""))
+    if told:
+        told.append("Nothing was saved or started. What you chose is below; choose the same again to replace it.")
+        form.notices.append(Notice(" ".join(told), "warn", "Changed since this page was opened"))
+    return bool(told)
 
 
 def _usable(form: CriteriaForm) -> bool:

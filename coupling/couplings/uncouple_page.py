@@ -53,7 +53,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
             back,
             lambda: [services.start_uncoupling(mapping=one, all=True, user=request.user) for one in mappings],
         )
-    parts = ", ".join(f"{count:,} couplings of {one.name}" for one, count in coupled)
+    parts = ", ".join(f"{count:,} coupling{'s' if count != 1 else ''} of {one.name}" for one, count in coupled)
     again = {"id": ",".join(str(one.pk) for one, _ in counted)}
     action = _action(request, owner, sum(count for _, count in coupled), again)
     return _confirm(request, owner, f"This deletes {parts}.", action, back)

@@ -16,12 +16,13 @@ from coupling.mapping_files.types import (
     MappingEntry,
     MappingFile,
     OptionEntry,
+    SetEntry,
     numbered,
 )
-from coupling.mapping_files.writing import field_document
+from coupling.mapping_files.writing import field_document, set_document
 
-MAPPING, SETTING, FIELD, ORDER, OPTION, LOOK_UP_TABLE = (
-    "mapping", "setting", "field", "order", "option", "look_up_table",
+MAPPING, SETTING, FIELD, ORDER, OPTION, CRITERIA_SET, LOOK_UP_TABLE = (
+    "mapping", "setting", "field", "order", "option", "criteria_set", "look_up_table",
 )  # fmt: skip
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 _WORDS: Mapping[str, type[Direction | ConflictOption | DeletionOption | CompareAs]] = {
@@ -82,10 +83,12 @@ def _mappings(stored: MappingFile, wanted: MappingFile) -> Iterator[Change]:
         if before is None:
             yield Change(MAPPING, ADDED, entry.name, after=_gist(entry))
             yield from _options(entry.name, (), entry.options)
+            yield from _criteria_sets(entry.name, (), entry.criteria_sets)
         else:
             yield from _settings(before, entry)
             yield from _fields(before, entry)
             yield from _options(entry.name, before.options or (), entry.options)
+            yield from _criteria_sets(entry.name, before.criteria_sets or (), entry.criteria_sets)
 
 
 def _gist(entry: MappingEntry) -> dict[str, Any]:
@@ -163,6 +166,21 @@ def _options(name: str, before: Iterable[OptionEntry], options: Iterable[OptionE
             )
 
 
+def _criteria_sets(name: str, before: Iterable[SetEntry], sets: Iterable[SetEntry] | None) -> Iterator[Change]:
+    if sets is None:
+        return
+    known, new = {one.name: one for one in before}, {one.name: one for one in sets}
+    for key, one in known.items():
+        if key not in new:
+            yield Change(CRITERIA_SET, REMOVED, name, key, before=set_document(one))
+    for key, one in new.items():
+        old = known.get(key)
+        if old is None:
+            yield Change(CRITERIA_SET, ADDED, name, key, after=set_document(one))
+        elif old != one:
+            yield Change(CRITERIA_SET, CHANGED, name, key, before=set_document(old), after=set_document(one))
+
+
 # -- in words ---------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +218,13 @@ def _says_option(one: Change) -> str:
     return f"{one.item} was coupled with the choice {one.before['value']} {one.before['caption']} and becomes {now}."
 
 
+def _says_criteria_set(one: Change) -> str:
+    if one.action == REMOVED:
+        return f"the criteria set {one.item} is removed."
+    fields = ", ".join(row["field"] for row in one.after)
+    return f"the criteria set {one.item} is {'added' if one.action == ADDED else 'changed'}, with {fields}."
+
+
 def _says_look_up_table(one: Change) -> str:
     rows = _count(len(one.after), "row")
     if one.action == ADDED:
@@ -210,7 +235,7 @@ def _says_look_up_table(one: Change) -> str:
 
 _SAYS = {
     MAPPING: _says_mapping, SETTING: _says_setting, FIELD: _says_field, ORDER: _says_order, OPTION: _says_option,
-    LOOK_UP_TABLE: _says_look_up_table,
+    CRITERIA_SET: _says_criteria_set, LOOK_UP_TABLE: _says_look_up_table,
 }  # fmt: skip
 
 
@@ -267,7 +292,8 @@ def summary(changes: Iterable[Change]) -> list[str]:
 
 _KINDS = (
     "mapping added", "filter", "own field", "missing field", "matching criterion", "field changed", "order",
-    "policy", "schedule", "setting", "pair of choices", "look-up table",
+    "policy", "schedule", "setting", "pair of choices", "criteria set",
+    "look-up table",
 )  # fmt: skip
 _PLURALS = {
     "matching criterion": "matching criteria", "policy": "policies", "schedule": "settings of the schedule",
@@ -296,7 +322,8 @@ def _kind(one: Change) -> tuple[str, str]:
         return {REMOVED: "own field", ADDED: "missing field", CHANGED: changed}[one.action], one.item
     if one.what == ORDER:
         return "order", ""
-    return ("pair of choices" if one.what == OPTION else "look-up table"), one.item
+    kinds = {OPTION: "pair of choices", CRITERIA_SET: "criteria set", LOOK_UP_TABLE: "look-up table"}
+    return kinds[one.what], one.item
 
 
 def _kind_words(kind: str, names: list[str]) -> str:

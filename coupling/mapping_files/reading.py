@@ -18,7 +18,9 @@ from coupling.mapping_files.types import (
     MappingEntry,
     MappingFile,
     OptionEntry,
+    SetEntry,
 )
+from coupling.rows import Criterion
 
 Read = Callable[[Node, str], Any]
 """Reads a node's value; the text says where it stands. Raises BadFile."""
@@ -228,14 +230,16 @@ _NEEDED = ("table", "integration_table", "entity_set", "uid_column")
 def _mapping(name: str, node: Node, of_defaults: bool) -> MappingEntry:
     _check_name(name, node)
     own = tuple(key for key in _MAPPING if of_defaults or key not in OF_DEFAULTS)
-    found = _keys(node, f"the mapping {name}", (*own, "fields", "options"), _NEEDED)
+    found = _keys(node, f"the mapping {name}", (*own, "fields", "options", "criteria_sets"), _NEEDED)
     values = {key: _MAPPING[key](one, f"{name}, {key}") for key, one in found.items() if key in _MAPPING}
     fields = _items(found.get("fields"), f"{name}, fields")
+    entries = tuple(_field(one, f"{name}, field {at}", of_defaults) for at, one in enumerate(fields, 1))
     return MappingEntry(
         name=name,
         **values,
-        fields=tuple(_field(one, f"{name}, field {at}", of_defaults) for at, one in enumerate(fields, 1)),
+        fields=entries,
         options=_options(name, found["options"]) if "options" in found else None,
+        criteria_sets=_sets(name, found["criteria_sets"], entries) if "criteria_sets" in found else None,
         lines={"": node.line, **{key: one.line for key, one in found.items()}},
     )
 
@@ -283,6 +287,46 @@ def _options(name: str, node: Node | None) -> tuple[OptionEntry, ...]:
         lines |= {code: one.line, value: one.line}
         options.append(OptionEntry(code, value, caption, one.line))
     return tuple(options)
+
+
+_CRITERION: Mapping[str, Read] = {
+    "field": _text(60, needed=True),
+    "integration_field": _logical_name(needed=True),
+    "match_priority": _PRIORITY,
+    "case_sensitive": _yes_or_no,
+    "compare_as": _word(*CompareAs.values),
+}
+
+
+def _sets(mapping: str, node: Node, fields: tuple[FieldEntry, ...]) -> tuple[SetEntry, ...]:
+    """Return the criteria sets by name. Raises BadFile for a criterion whose pair is no field mapping of the file."""
+    pairs = {(one.field, one.integration_field) for one in fields if not one.constant}
+    found: dict[str, SetEntry] = {}
+    rows = _table(node, f"{mapping}, criteria_sets")
+    if len(rows) > mapping_names.MOST_SETS:
+        raise BadFile(f"{mapping} has more than {mapping_names.MOST_SETS} criteria sets.", line=node.line)
+    for name, one in rows.items():
+        where = f"{mapping}, criteria set {name[:80]}"
+        problem, fix = mapping_names.problem_of_set(name)
+        if problem or name.casefold() in found:
+            raise BadFile(problem or f"{where} is there twice.", fix, line=one.line)
+        criteria = tuple(_criterion(item, where, pairs) for item in _items(one, where))
+        if not criteria or len({(each.local, each.integration) for each in criteria}) < len(criteria):
+            raise BadFile(f"{where} takes one criterion or more, each field pair once.", line=one.line)
+        found[name.casefold()] = SetEntry(name, criteria, one.line)
+    return tuple(sorted(found.values(), key=lambda entry: entry.name))
+
+
+def _criterion(node: Node, where: str, pairs: set[tuple[str, str]]) -> Criterion:
+    found = _keys(node, where, tuple(_CRITERION), ("field", "integration_field"))
+    values = {key: _CRITERION[key](one, f"{where}, {key}") for key, one in found.items()}
+    pair = values["field"], values["integration_field"]
+    if pair not in pairs:
+        raise BadFile(f"{where}: {'='.join(pair)} is no field mapping that can be matched on.", line=node.line)
+    return Criterion(
+        *pair, values.get("match_priority", 0), values.get("case_sensitive", False),
+        CompareAs(values.get("compare_as", CompareAs.TEXT)),
+    )  # fmt: skip
 
 
 def _look_up_table(name: str, node: Node) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.refusals import NotUsable
 from core.vocabulary import BlankPolicy, CompareAs, Direction
+from coupling.rows import Criterion
 
 FORMAT = 1
 """The version of the file's form."""
@@ -69,11 +70,21 @@ class OptionEntry:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SetEntry:
+    """A criteria set: its name, and the criteria in their order."""
+
+    name: str
+    criteria: tuple[Criterion, ...]
+    line: int = dataclasses.field(default=0, compare=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class MappingEntry:
     """An integration table mapping.
 
     scheduled, position: None where the file leaves them as they are; part_of, on_demand, way: of the default mappings
-    alone; options: all pairs that the mapping is to have, None where the file says nothing of them and they stay.
+    alone; options: all pairs that the mapping is to have, None where the file says nothing of them and they stay;
+    criteria_sets: the same of its criteria sets, by name.
     """
 
     name: str
@@ -105,6 +116,7 @@ class MappingEntry:
     position: int | None = None
     fields: tuple[FieldEntry, ...] = ()
     options: tuple[OptionEntry, ...] | None = None
+    criteria_sets: tuple[SetEntry, ...] | None = None
     part_of: str = ""
     on_demand: bool = False
     way: str = ""

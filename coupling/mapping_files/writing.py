@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from core.vocabulary import CompareAs
 from coupling.mapping_files.reading import rules_direction
 from coupling.mapping_files.tree import scalar
 from coupling.mapping_files.types import (
@@ -17,6 +18,7 @@ from coupling.mapping_files.types import (
     FieldEntry,
     MappingEntry,
     MappingFile,
+    SetEntry,
 )
 
 WIDTH = 110
@@ -94,7 +96,22 @@ def mapping_document(entry: MappingEntry) -> dict[str, Any]:
     if entry.options is not None:
         by_value = sorted(entry.options, key=lambda one: one.value)
         found["options"] = [_Line({"code": one.code, "value": one.value, "caption": one.caption}) for one in by_value]
+    if entry.criteria_sets is not None:
+        found["criteria_sets"] = {one.name: set_document(one) for one in entry.criteria_sets}
     return found
+
+
+def set_document(entry: SetEntry) -> list[dict[str, Any]]:
+    """Return the criteria of a set as the file has them: what is not as it is by default."""
+    return [
+        _Line(
+            {"field": one.local, "integration_field": one.integration}
+            | ({"match_priority": one.priority} if one.priority else {})
+            | ({"case_sensitive": True} if one.case_sensitive else {})
+            | ({"compare_as": one.compare_as.value} if one.compare_as is not CompareAs.TEXT else {})
+        )
+        for one in entry.criteria
+    ]
 
 
 def field_document(entry: FieldEntry) -> dict[str, Any]:

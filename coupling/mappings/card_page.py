@@ -15,7 +15,7 @@ from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
-from coupling.mappings import column_looks, counts, drift_page, outside_counts, overlaps
+from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -38,8 +38,12 @@ from masterdata import record_templates
 from masterdata.models import Company
 from ui import render
 from ui.cells import time_ago
-from ui.kit import Action, FactBox, FastTab, Field, Link, Page
+from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Question
 from ui.links import company_url, optional_url
+
+ANSWER, YES, NO = "sure", "yes", "no"
+"""What the answer to a question comes back as."""
+ANSWERS = ((YES, "Yes, save"), (NO, "No, leave it as it was"))
 
 
 class MappingForm(forms.Form):
@@ -101,6 +105,9 @@ class MappingForm(forms.Form):
         help_text="One a line, COLUMN=VALUE: what a new row gets beside the mapped columns.",
     )
 
+    asked = ""
+    """The field that a question is about, which has to be answered before anything is stored."""
+
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
         stored = {name: getattr(mapping, name) for name in self.base_fields}
         super().__init__(data, initial=stored | {"insert_values": lines_of(mapping.insert_values)})
@@ -111,6 +118,11 @@ class MappingForm(forms.Form):
             ("", "None"),
             *((code, f"{code} {text}".strip()) for code, text in known.items()),
         ]
+
+    def ask(self, question: edit.Question) -> None:
+        """Show a question by its field: yes stores what was typed, no takes it back."""
+        self.asked = question.field
+        self.add_error(question.field, question.text)
 
     def clean_template(self) -> str | None:
         """Return the choice; None where none was sent, which leaves it as it is."""
@@ -137,15 +149,13 @@ def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpRespon
     owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
     may_map = may(request.user, Can.MAP, owner)
-    if request.method == "POST" and not may_map:
-        raise PermissionDenied("This needs the right to map.")
-    sent = request.POST if request.method == "POST" else None
+    sent = _sent(request, one, may_map=may_map)
     form = MappingForm(one, sent)
     builds = may_map and wants_builders(request)
     made = _builders(request, one, sent) if builds else None
     refused = builds and made is None and sent is not None
     looks = made is not None and sent is not None and (DO in sent or DO in request.GET or made.searches)
-    saves = sent is not None and not looks and not refused
+    saves = sent is request.POST and not looks and not refused
     if saves and form.is_valid() and _save(request, one, form, made):
         return HttpResponseRedirect(request.path)
     if made is not None:
@@ -155,6 +165,26 @@ def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpRespon
     return render.page(
         request, _card(request, owner, one, form, may_map, made), status=400 if saves or refused else 200
     )
+
+
+def _sent(request: HttpRequest, one: IntegrationTableMapping, *, may_map: bool) -> QueryDict | None:
+    """Return what was sent of the form; a copy where a question was answered by no, which saves nothing."""
+    if request.method != "POST":
+        return None
+    if not may_map:
+        raise PermissionDenied("This needs the right to map.")
+    return _taken_back(request, one) if request.POST.get(ANSWER) == NO else request.POST
+
+
+def _taken_back(request: HttpRequest, one: IntegrationTableMapping) -> QueryDict:
+    """Return what was typed, with what the question was about as it is stored."""
+    messages.info(request, "Nothing is saved yet. What the question was about is as it was.")
+    given = request.POST.copy()
+    given["deletion_conflict"] = one.deletion_conflict
+    given.pop("synch_only_coupled", None)
+    if one.synch_only_coupled:
+        given["synch_only_coupled"] = "on"
+    return given
 
 
 def _builders(request: HttpRequest, one: IntegrationTableMapping, sent: QueryDict | None) -> Builders | None:
@@ -170,6 +200,10 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
     try:
         filled = made.changes() if made is not None else {}
         changes = Changes(**form.cleaned_data, **filled)
+        asked = edit.question(one, changes)
+        if asked is not None and request.POST.get(ANSWER) != YES:
+            form.ask(asked)
+            return False
         changed = change_mapping(mapping=one, changes=changes, columns=_columns(one, changes, made))
     except DataverseError as error:
         form.add_error(None, error.user_message)
@@ -180,6 +214,8 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
         return False
     messages.success(request, f"{one.name} is saved.")
     for sentence in changed.advice:
+        if asked is not None and asked.text.startswith(sentence):
+            continue  # it was answered just now
         messages.warning(request, sentence)
     try:
         for sentence in outside_counts.sentences(one, changed.before):
@@ -232,7 +268,8 @@ def _card(
 
     def field(name: str) -> Field:
         if may_map:
-            return Field(form_field=form[name])
+            asked = Question(ANSWER, ANSWERS, request.get_full_path()) if name == form.asked else None
+            return Field(form_field=form[name], question=asked)
         value = getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
         shown = lines_of(value) if name == "insert_values" else shown

@@ -248,10 +248,15 @@ def _looked(
     healed = {key.partition(":")[2] for key in stored if key not in since}
     drifted = Drift(mapping, changes, since, empty, then, at, tuple(sorted(healed & seen.keys() & uses.columns)))
     values = {
-        "then": msgspec.to_builtins(then), "now": msgspec.to_builtins(seen), "since": _texts(since),
+        "then": _stored(then), "now": _stored(seen), "since": _texts(since),
         "emptied": _texts(empty),
     }  # fmt: skip
     return _Looked(drifted, values)
+
+
+def _stored(states: Columns) -> dict[str, Any]:
+    """Return states as the database gives them back: its JSON knows lists where Python has tuples."""
+    return dict(msgspec.json.decode(msgspec.json.encode(states)))
 
 
 def _states(stored: Any) -> dict[str, ColumnState]:
@@ -324,7 +329,7 @@ def accept(*, mapping: IntegrationTableMapping, shown: Collection[str]) -> list[
         )
     before, now = _states(known.then), _states(known.now)
     after = accepted(before, now, taken)
-    known.then = msgspec.to_builtins(after)
+    known.then = _stored(after)
     keys = {change.key for change in taken}
     known.since = {key: at for key, at in known.since.items() if key not in keys}
     known.save(update_fields=["then", "since"])

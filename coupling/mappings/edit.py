@@ -16,7 +16,7 @@ from coupling.filters import fields as filter_fields
 from coupling.gateway import Gateway
 from coupling.mappings import column_looks
 from coupling.mappings.insert_values import check_values
-from coupling.mappings.schedule import follow_schedule
+from coupling.mappings.schedule import ON_HOLD, follow_schedule
 from coupling.models import IntegrationTableMapping
 from dataverse.types import ColumnInfo
 from masterdata import record_templates
@@ -27,6 +27,10 @@ LEAST_MINUTES, MOST_MINUTES = 1, 10_080
 LOGICAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 """What a table or column is called in Dataverse."""
 _UNCHANGED = "Nothing was changed."
+_CREATED_ANEW = (
+    "When one side of a pair is deleted, its coupling is deleted too, and the next run creates that side anew, since "
+    "Synch. Only Coupled Records is off."
+)
 
 Columns = Mapping[str, ColumnInfo]
 
@@ -60,6 +64,26 @@ class Changed:
     names: frozenset[str]
     advice: tuple[str, ...]
     before: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody is asked before changes are stored. field: the model's field that it is about."""
+
+    field: str
+    text: str
+
+
+def question(mapping: IntegrationTableMapping, changes: Changes) -> Question | None:
+    """Return what to ask before changes are stored: whether what was deleted is to be created anew; None: nothing."""
+    wanted = {
+        name: getattr(mapping, name) if (given := getattr(changes, name)) is None else given
+        for name in ("synch_only_coupled", "deletion_conflict")
+    }
+    changed = [name for name, value in wanted.items() if value != getattr(mapping, name)]
+    if not changed or wanted["synch_only_coupled"] or wanted["deletion_conflict"] != DeletionOption.UNCOUPLE:
+        return None
+    return Question(changed[0], f"{_CREATED_ANEW} Is that what you want?")
 
 
 def live_columns(mapping: IntegrationTableMapping) -> Columns | None:
@@ -221,6 +245,11 @@ def _follow(mapping: IntegrationTableMapping, values: dict[str, Any]) -> list[st
         told.append("Create New If Unable to Find a Match is off now, since nothing is created in Dataverse.")
     for name in follow_schedule(mapping, values):
         values[name] = getattr(mapping, name)
+    if "on_hold_since" in values and mapping.on_hold_since is not None:
+        told.append(
+            f"Its schedule is {ON_HOLD} now, since choices are only sent: it runs when a record here changes, or once "
+            "the timeout ends. Synchronize Modified Records runs it at once."
+        )
     return told
 
 
@@ -229,10 +258,7 @@ def _advice(mapping: IntegrationTableMapping, names: Collection[str]) -> list[st
     told: list[str] = []
     deletes = mapping.deletion_conflict == DeletionOption.UNCOUPLE
     if deletes and not mapping.synch_only_coupled and {"deletion_conflict", "synch_only_coupled"} & set(names):
-        told.append(
-            "When one side of a pair is deleted, its coupling is deleted too, and the next run creates that side anew, "
-            "since Synch. Only Coupled Records is off."
-        )
+        told.append(_CREATED_ANEW)
     if mapping.multi_company and mapping.direction != Direction.FROM and {"multi_company", "direction"} & set(names):
         told.append(
             "Rows of every company take part, so what is changed here also changes rows that other companies use."

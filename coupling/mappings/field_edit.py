@@ -17,6 +17,7 @@ from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.mappings import column_looks
 from coupling.mappings.coupled_tables import coupled_tables
+from coupling.mappings.edit import Changes, change_mapping
 from coupling.mappings.field_checks import (
     Pair,
     check_pair,
@@ -143,11 +144,11 @@ def _alone(mapping: IntegrationTableMapping) -> Iterator[None]:
         yield
 
 
-def set_field(*, field: IntegrationFieldMapping, changes: FieldChanges) -> bool:
-    """Change a field mapping. Return whether anything changed. Raises as `add_field` does."""
+def set_field(*, field: IntegrationFieldMapping, changes: FieldChanges) -> tuple[str, ...]:
+    """Change a field mapping. Return what a person should know of what follows. Raises as `add_field` does."""
     changed = _changed(field, changes)
     if not changed:
-        return False
+        return ()
     if "enabled" in changed and field.enabled and field.disabled_reason:
         raise NotUsable(
             f"{field.field or field.integration_field} cannot be enabled: {field.disabled_reason}", field="enabled"
@@ -155,31 +156,44 @@ def set_field(*, field: IntegrationFieldMapping, changes: FieldChanges) -> bool:
     checks = changed != ["enabled"] or field.enabled
     info = Gateway(field.mapping.company).table(field.mapping) if checks and field.integration_field else None
     with _alone(field.mapping):
+        told = _turn_mapping(field) if "direction" in changed else ()
         if checks:
             _check(field, info)
         field.save(update_fields=changed)
     _keep_columns(field.mapping, info)
-    return True
+    return told
+
+
+def _turn_mapping(field: IntegrationFieldMapping) -> tuple[str, ...]:
+    """Turn a mapping of choices the way its field goes: all of it goes one way. Return what a person should know."""
+    mapping, direction = field.mapping, Direction(field.direction)
+    if mapping.uid_kind != "option" or direction in (Direction.BIDIRECTIONAL, mapping.direction):
+        return ()
+    changed = change_mapping(mapping=mapping, changes=Changes(direction=direction))
+    return (f"{mapping.name} and all its fields go {direction.label.lower()} now.", *changed.advice)
 
 
 def set_fields(
     *, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], changes: FieldChanges
-) -> int:
-    """Change several field mappings alike, all or none. Return how many changed. Raises as `add_field` does, of the
-    first that cannot be so, by its name.
+) -> tuple[int, tuple[str, ...]]:
+    """Change several field mappings alike, all or none. Return how many changed, and what a person should know of what
+    follows. Raises as `add_field` does, of the first that cannot be so, by its name.
     """
     info = Gateway(mapping.company).table(mapping) if any(one.integration_field for one in fields) else None
     changed = {field.pk: names for field in fields if (names := _changed(field, _fitting(field, changes)))}
+    told: tuple[str, ...] = ()
     with _alone(mapping):
         for field in fields:
+            field.mapping = mapping
             if field.pk in changed:
+                told += _turn_mapping(field) if "direction" in changed[field.pk] else ()
                 field.save(update_fields=changed[field.pk])
         for field in fields:  # once all are so: two that change places are no obstacle to each other
             if field.pk in changed:
                 with _named(field):
                     _check(field, info if field.integration_field else None)
     _keep_columns(mapping, info)
-    return len(changed)
+    return len(changed), told
 
 
 def _fitting(field: IntegrationFieldMapping, changes: FieldChanges) -> FieldChanges:
@@ -324,6 +338,11 @@ def check_choices(field: IntegrationFieldMapping) -> None:
         raise NotUsable(
             f"{mapping.name} couples records with the choices of {mapping.uid_column}, and transfers their captions.",
             f"Choose {mapping.uid_column} as the column.", field="column",
+        )  # fmt: skip
+    if field.direction == Direction.BIDIRECTIONAL:
+        raise NotUsable(
+            f"A field of {mapping.name} cannot be bidirectional: a choice has no time of its last change.",
+            "Choose the direction of the mapping.", field="direction",
         )  # fmt: skip
     if field.rules or field.constant:
         name, what = ("rules", "transformation rules") if field.rules else ("constant", "constant")

@@ -107,21 +107,22 @@ def _save(asked: _Asked) -> HttpResponse:
     form = asked.form(asked.request.POST)
     if not form.is_valid():
         return asked.page(form)
+    told: tuple[str, ...] = ()
     try:
         if asked.known is None:
             local, column = asked.pair(form)
             saved = field_edit.add_field(mapping=asked.mapping, local=local, column=column, changes=form.changes())
         else:
             saved = asked.known
-            field_edit.set_field(field=saved, changes=form.changes())
-        note = field_edit.note(saved)
+            told = field_edit.set_field(field=saved, changes=form.changes())
+        told = (*told, field_edit.note(saved))
     except EXPLAINED as error:
         name = getattr(error, "field", "").replace("column", "integration_field")
         form.add_error(name if name in form.fields else None, error.user_message)
         if name not in form.fields:
             asked.problem = error
         return asked.page(form)
-    messages.success(asked.request, f"The field mapping {saved} is saved. {note}".strip())
+    messages.success(asked.request, " ".join(filter(None, [f"The field mapping {saved} is saved.", *told])))
     return HttpResponseRedirect(mapping_url("fields", asked.mapping))
 
 

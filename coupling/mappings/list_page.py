@@ -17,6 +17,7 @@ from coupling import local_records
 from coupling.mappings import column_looks, counts, drift_page
 from coupling.mappings.column_looks import Drift
 from coupling.mappings.filter_words import integration_filter_text, table_filter_text
+from coupling.mappings.schedule import ON_HOLD
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
     ASK_A_PERSON,
@@ -306,6 +307,9 @@ def next_run(mapping: IntegrationTableMapping, held: str) -> str:
     """Return when the mapping is synchronized next by schedule. held: why nothing starts now, "" where it does."""
     if not mapping.scheduled:
         return "not scheduled"
+    if mapping.on_hold_since is not None and not held:
+        ends = f", or {time_ago(mapping.next_run_at)}" if mapping.next_run_at is not None else ""
+        return f"{ON_HOLD}: when a record here changes{ends}"
     return f"On hold: {held}" if held else time_ago(mapping.next_run_at) or "in a moment"
 
 

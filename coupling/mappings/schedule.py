@@ -1,29 +1,69 @@
-"""When a mapping runs by itself next, after its schedule was changed."""
+"""When a mapping runs by itself next, after its schedule was changed, and what wakes one that is on hold.
+
+On Hold with Inactivity Timeout: a mapping rests until a record here changes, or its inactivity timeout ends.
+"""
 
 from collections.abc import Collection
 from datetime import timedelta
 
 from django.utils import timezone
 
+from core.vocabulary import Direction
+from coupling import local_records
 from coupling.models import IntegrationTableMapping
+
+ON_HOLD = "On Hold with Inactivity Timeout"
 
 
 def schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
     """Have the mapping run by itself, the first time after one period, or not any more; not saved."""
-    mapping.scheduled = on
+    mapping.scheduled, mapping.on_hold_since = on, None
     mapping.next_run_at = timezone.now() + timedelta(minutes=max(1, mapping.every_minutes)) if on else None
+
+
+def hold(mapping: IntegrationTableMapping) -> None:
+    """Put a scheduled mapping on hold until a record here changes or its timeout ends; not saved.
+
+    With a timeout of 0 only a record that changes wakes it.
+    """
+    mapping.on_hold_since = timezone.now()
+    minutes = mapping.inactivity_timeout_minutes
+    mapping.next_run_at = mapping.on_hold_since + timedelta(minutes=minutes) if minutes else None
+
+
+def is_woken(mapping: IntegrationTableMapping) -> bool:
+    """Return whether a record here was made or changed since the mapping is on hold."""
+    if mapping.on_hold_since is None:
+        return False
+    try:
+        records = local_records.get_table(mapping).rows(mapping.company)
+    except local_records.Unusable:
+        return False
+    return bool(records.filter(modified_at__gt=mapping.on_hold_since).exists())
 
 
 def follow_schedule(mapping: IntegrationTableMapping, changed: Collection[str]) -> list[str]:
     """Set the next run after settings were changed, not saved: a shorter period brings it forward, a longer one counts
-    from the next run on. Return the names of the model's fields that this changes.
+    from the next run on, and either makes what is on hold ready. Choices that go to Dataverse from now on are put on
+    hold: what is there is the same until a record here changes. Return the names of the model's fields that this
+    changes.
     """
+    found: set[str] = set()
     if "scheduled" in changed:
         schedule(mapping, on=bool(mapping.scheduled))
-        return ["next_run_at"]
-    if "every_minutes" in changed and mapping.next_run_at is not None:
+        found |= {"next_run_at", "on_hold_since"}
+    elif "every_minutes" in changed:
         soon = timezone.now() + timedelta(minutes=mapping.every_minutes)
-        if soon < mapping.next_run_at:
+        if mapping.on_hold_since is not None:
+            schedule(mapping, on=True)
+            found |= {"next_run_at", "on_hold_since"}
+        elif mapping.next_run_at is not None and soon < mapping.next_run_at:
             mapping.next_run_at = soon
-            return ["next_run_at"]
-    return []
+            found.add("next_run_at")
+    if "direction" in changed and mapping.uid_kind == "option" and mapping.scheduled:
+        if mapping.direction == Direction.TO:
+            hold(mapping)
+        else:
+            schedule(mapping, on=True)
+        found |= {"next_run_at", "on_hold_since"}
+    return sorted(found)

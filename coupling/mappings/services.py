@@ -66,28 +66,43 @@ class Settings:
 
 
 @transaction.atomic
-def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> None:
-    """Store the criteria, or none, and the settings on the mapping. Raises BadCriteria."""
-    if settings.criteria:
-        check_criteria(mapping, settings.criteria)
-    by_pair = {(one.local, one.integration): one for one in settings.criteria}
+def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> bool:
+    """Store the criteria, or none, and the settings on the mapping. Returns whether a criterion changed.
+
+    Raises BadCriteria.
+    """
+    changed = store_criteria(mapping=mapping, criteria=settings.criteria)
+    mapping.synch_after_coupling = settings.synchronize
+    mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
+    if mapping.direction == Direction.BIDIRECTIONAL:
+        mapping.update_conflict = settings.conflicts
+    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict"])
+    return changed
+
+
+@transaction.atomic
+def store_criteria(*, mapping: IntegrationTableMapping, criteria: Sequence[Criterion]) -> bool:
+    """Store the criteria, or none, on the mapping, whose settings stay. Returns whether one changed.
+
+    Raises BadCriteria.
+    """
+    if criteria:
+        check_criteria(mapping, criteria)
+    by_pair = {(one.local, one.integration): one for one in criteria}
+    changed = False
     for field in available_criteria(mapping):
         one = by_pair.get((field.field, field.integration_field))
         if one is None:
-            _store(field, use_for_match=False)
+            changed |= _store(field, use_for_match=False)
         else:
-            _store(
+            changed |= _store(
                 field,
                 use_for_match=True,
                 case_sensitive=one.case_sensitive,
                 match_priority=one.priority,
                 compare_as=one.compare_as.value,
             )
-    mapping.synch_after_coupling = settings.synchronize
-    mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
-    if mapping.direction == Direction.BIDIRECTIONAL:
-        mapping.update_conflict = settings.conflicts
-    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict"])
+    return changed
 
 
 @transaction.atomic
@@ -97,13 +112,17 @@ def reset_criteria(*, mapping: IntegrationTableMapping) -> None:
         _store(field, use_for_match=False, case_sensitive=False, match_priority=0, compare_as=CompareAs.TEXT.value)
 
 
-def _store(field: IntegrationFieldMapping, **values: bool | int | str) -> None:
-    """Store a criterion on its field mapping where it changed; saved one by one, so that the audit log shows it."""
+def _store(field: IntegrationFieldMapping, **values: bool | int | str) -> bool:
+    """Store a criterion on its field mapping where it changed; saved one by one, so that the audit log shows it.
+
+    Returns whether it changed.
+    """
     changed = [name for name, value in values.items() if getattr(field, name) != value]
     for name in changed:
         setattr(field, name, values[name])
     if changed:
         field.save(update_fields=changed)
+    return bool(changed)
 
 
 @transaction.atomic

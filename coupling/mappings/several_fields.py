@@ -102,11 +102,11 @@ def change_fields(request: HttpRequest, company: str, mapping: str) -> HttpRespo
     form = SeveralFieldsForm(request.POST if request.method == "POST" else None, token=chosen.token)
     if form.is_bound and form.is_valid():
         try:
-            changed = field_edit.set_fields(mapping=one, fields=list(chosen.rows), changes=form.changes())
+            changed, told = field_edit.set_fields(mapping=one, fields=list(chosen.rows), changes=form.changes())
         except EXPLAINED as error:
             form.add_error(None, error.user_message)
         else:
-            messages.success(request, f"Field mappings that changed: {changed}.")
+            messages.success(request, " ".join([f"Field mappings that changed: {changed}.", *told]))
             return HttpResponseRedirect(back)
     return render.page(request, _page(one, form, chosen), status=400 if form.errors else 200)
 

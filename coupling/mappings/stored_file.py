@@ -33,12 +33,13 @@ from coupling.mapping_files.types import (
 )
 from coupling.mappings.option_entries import store_options
 from coupling.mappings.schedule import follow_schedule, schedule
+from coupling.mappings.set_entries import set_entries, store_sets
 from coupling.mappings.transformations import look_up_tables
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping, KnownColumns, LookUpTable, pairs_of
 from jobs.models import OPEN_STATES, Job
 from masterdata.models import Company
 
-NOT_IN_A_FILE = frozenset({"id", "company", "name", "next_run_at", "user_defined"})
+NOT_IN_A_FILE = frozenset({"id", "company", "name", "next_run_at", "on_hold_since", "user_defined"})
 """Columns of a mapping that no file has: who it belongs to, who made it, and what a run writes."""
 FIELD_NOT_IN_A_FILE = frozenset({"id", "mapping", "position", "user_defined"})
 """Columns of a field mapping that no file has: who made it, and its place, since the fields stand in their order."""
@@ -49,7 +50,11 @@ def stored_file(company: Any, names: Sequence[str] | None = None) -> MappingFile
 
     Of look-up tables, all are in the file of all mappings, else those that a rule of the mappings names.
     """
-    rows = IntegrationTableMapping.objects.filter(company=company).select_related("company").prefetch_related("fields")
+    rows = (
+        IntegrationTableMapping.objects.filter(company=company)
+        .select_related("company")
+        .prefetch_related("fields", "criteria_sets")
+    )
     mappings = rows if names is None else rows.filter(name__in=names)
     entries = tuple(_entry(one) for one in mappings)
     tables = look_up_tables(company)
@@ -92,6 +97,7 @@ def _entry(mapping: IntegrationTableMapping) -> MappingEntry:
         **{**values, "dependencies": tuple(values["dependencies"])},
         fields=tuple(_field_entry(one) for one in mapping.fields.all()),
         options=_options(mapping),
+        criteria_sets=set_entries(mapping),
     )
 
 
@@ -158,6 +164,8 @@ def store_file(company: Any, wanted: MappingFile, *, of_people: Collection[str] 
         _store_fields(mapping, before, entry, by_people=entry.name in of_people)
         if entry.options is not None:
             store_options(mapping, entry.options, others_stay=False, user=user)
+        if entry.criteria_sets is not None:
+            store_sets(mapping, before.criteria_sets or (), entry.criteria_sets)
         mappings.append(mapping)
     return Stored(changes, mappings, frozenset(entry.name for entry in wanted.mappings if entry.name not in known))
 

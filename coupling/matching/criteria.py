@@ -61,11 +61,12 @@ def adapt_to_field_type(given: Criterion, field: LocalField) -> Criterion:
 def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
     """Return criteria from a command line's words, FIELD[:PRIORITY][:cs][:as=HOW].
 
-    Without `as` a field is compared as its mapping says. Raises BadCriteria.
+    Several may stand in one text, with blanks between them, as `to_words` writes them. Without `as` a field is compared
+    as its mapping says. Raises BadCriteria.
     """
     known = {field.field: field for field in available_criteria(mapping)}
     found: list[Criterion] = []
-    for word in words:
+    for word in (part for text in words for part in text.split() or [text]):
         parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?(?::as=(\w+))?", word.strip())
         if parts is None or parts[4] not in (None, *CompareAs):
             raise BadCriteria(
@@ -89,6 +90,18 @@ def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> li
             )
         )
     return found
+
+
+def to_words(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> str:
+    """Return criteria as `parse_criteria` reads them, in one text: "phone_no:as=phone name:1 city:1"."""
+    stored = {(field.field, field.integration_field): field.compare_as for field in available_criteria(mapping)}
+    return " ".join(
+        one.local
+        + (f":{one.priority}" if one.priority else "")
+        + (":cs" if one.case_sensitive else "")
+        + (f":as={one.compare_as}" if one.compare_as != stored.get((one.local, one.integration)) else "")
+        for one in given
+    )
 
 
 def check_criteria(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
@@ -123,6 +136,11 @@ def group_criteria(mapping: IntegrationTableMapping, given: Iterable[Criterion])
 def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> str:
     """Return the criteria in order, as a person reads them: "Phone No., then Name + City"."""
     return ", then ".join(group_caption(mapping, group) for group in group_by_priority(given))
+
+
+def sentence_end(words: str) -> str:
+    """Return words with the full stop of a sentence; captions such as "Phone No." have one already."""
+    return words if words.endswith(".") else f"{words}."
 
 
 def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:

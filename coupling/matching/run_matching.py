@@ -43,7 +43,8 @@ class MatchingRun:
 
     given: the criteria; records: the local candidates, in key order; on_part: called after each part read, with the
     phase, how many records of it are done and how many there are (None where unknown); it may raise to stop; keeps:
-    whether the values compared are kept of both sides, as a preview needs them.
+    whether the values compared are kept of both sides, as a preview needs them; only_matches: no rows are looked for
+    that a record would have matched outside the filter, or nearly matches.
     """
 
     mapping: IntegrationTableMapping
@@ -53,6 +54,7 @@ class MatchingRun:
     blank_is_no_match: bool = False
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None
     keeps: bool = False
+    only_matches: bool = False
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
@@ -70,15 +72,15 @@ class MatchingRun:
         """
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
-        self._rows: Gateway | ChoiceRows = self.gateway
+        self.rows: Gateway | ChoiceRows = self.gateway
         self.organization_id = connection_of(self.mapping.company).organization_id
         self.table = local_records.get_table(self.mapping)
         self.countries = self._countries()
         if self.mapping.uid_kind == "option":
-            self._rows = ChoiceRows(self.gateway, self.mapping)
+            self.rows = ChoiceRows(self.gateway, self.mapping)
             self.given = [replace(one, integration=one.local) for one in self.given]
-        self._rows.check_columns(self.mapping, self.columns)
-        infos = self._rows.table(self.mapping).columns
+        self.rows.check_columns(self.mapping, self.columns)
+        infos = self.rows.table(self.mapping).columns
         self.column_types = {name: infos[name].type for name in self.columns}
         translations = {one: translation_of(self.mapping, one, infos[one.integration]) for one in self.given}
         self._translations = {one.local: found for one, found in translations.items() if found is not None}
@@ -114,7 +116,7 @@ class MatchingRun:
         mapped = self.mapping.fields.filter(field=COUNTRY, constant="").exclude(integration_field="").first()
         if mapped is None or not any(field.name == COUNTRY for field in self.table.fields):
             return None
-        column = self._rows.table(self.mapping).columns.get(mapped.integration_field)
+        column = self.rows.table(self.mapping).columns.get(mapped.integration_field)
         return (COUNTRY, mapped.integration_field) if column is not None and column.type == "String" else None
 
     def run(self, *, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> Decisions:
@@ -128,7 +130,7 @@ class MatchingRun:
             blank_is_no_match=self.blank_is_no_match,
             country=self.mapping.company.country_code,
             countries=self.countries,
-            near_misses=True,
+            near_misses=not self.only_matches,
             keeps_values=self.keeps,
         )
         probed: list[dict[str, Any]] = []
@@ -145,8 +147,9 @@ class MatchingRun:
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
         self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping, self.organization_id))
-        self.outside = self._look_outside(matcher, probed)
-        self._look_for_near_misses(matcher, probed)
+        if not self.only_matches:
+            self.outside = self._look_outside(matcher, probed)
+            self._look_for_near_misses(matcher, probed)
         self.decisions.let_go()
         if self.outside is not None:
             self.outside.decisions.let_go()
@@ -177,11 +180,11 @@ class MatchingRun:
 
         probed: the values of the first records, all where there are few. None where nothing is to be looked for.
         """
-        row_filter = self._rows.row_filter(self.mapping)
+        row_filter = self.rows.row_filter(self.mapping)
         if row_filter == filters.EVERYTHING or not self.decisions.count_results()[Result.NO_MATCH]:
             return None
         self.on_part("Looking at rows outside the filter", 0, None)
-        infos, other = self._rows.table(self.mapping).columns, matcher.for_other_rows()
+        infos, other = self.rows.table(self.mapping).columns, matcher.for_other_rows()
         names = lru_cache(_company_name)
         for page in self._outside_pages(filters.field_names(row_filter), probed):
             found = whys(row_filter, infos, page.columns, len(page.ids), self.mapping.company_column, names)
@@ -194,14 +197,14 @@ class MatchingRun:
         if len(probed) == len(self.decisions):
             wanted = read_plan.probe_filters(self.groups, self._unmatched(probed), self.column_types)
             if wanted is not None and len(wanted) <= MAX_OUTSIDE_PROBES:
-                rows = self._rows.probe(self.mapping, columns, wanted, outside=True)
+                rows = self.rows.probe(self.mapping, columns, wanted, outside=True)
                 yield ColumnPage(
                     [row.id.hex for row in rows],
                     [row.name for row in rows],
                     {name: [row.values.get(name) for row in rows] for name in columns},
                 )
                 return
-        yield from self._rows.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
+        yield from self.rows.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
         wanted = read_plan.probe_filters(self.groups, probed, self.column_types) if probed is not None else None
@@ -209,17 +212,17 @@ class MatchingRun:
             return read_plan.choose_plan(wanted, None)
         if wanted is None:
             return read_plan.choose_plan(None, None)
-        return read_plan.choose_plan(wanted, self._rows.size(self.mapping))
+        return read_plan.choose_plan(wanted, self.rows.size(self.mapping))
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"
         self.on_part(phase, 0, None)
         if self.plan.kind == "probe":
-            rows = self._rows.probe(self.mapping, self.columns, self.plan.filters)
+            rows = self.rows.probe(self.mapping, self.columns, self.plan.filters)
             matcher.add_remote_rows(rows)
             self.rows_compared = len(rows)
             return
-        for page in self._rows.scan_columns(self.mapping, self.columns):
+        for page in self.rows.scan_columns(self.mapping, self.columns):
             matcher.add_remote_page(page.ids, page.names, page.columns)
             self.rows_compared += len(page.ids)
             self.on_part(phase, self.rows_compared, None)

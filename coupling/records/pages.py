@@ -24,6 +24,7 @@ from ui import render
 from ui.cells import in_sentence, text_of, time_ago
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
 from ui.links import company_url, optional_url
+from ui.registry import registry
 
 
 @require_safe
@@ -82,6 +83,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
         for tab, title, names in field_groups(what)
     ]
     box, state = _dataverse(owner, what, record, PersonReading(request.user))
+    sections = _sections(request, owner, what, record)
     return render.page(
         request,
         Page(
@@ -93,8 +95,20 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
             fast_tabs=tabs,
             fact_boxes=(box, _history(what, record)),
             help="records",
+            template="ui/page/sections.html" if sections else "",
+            context={"sections": [template for template, _ in sections], **_contexts(sections)},
         ),
     )
+
+
+def _sections(request: HttpRequest, owner: Company, what: LocalTable, record: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return what upper rooms show below the values of a record."""
+    found = (provider(request, owner, what, record) for provider in registry.record_sections)
+    return [section for section in found if section is not None]
+
+
+def _contexts(sections: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    return {name: value for _, context in sections for name, value in context.items()}
 
 
 @require_safe

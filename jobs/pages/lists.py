@@ -1,5 +1,6 @@
 """The lists of this room, declared once: pages show them, actions above them find their selection in them."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Ty
 from jobs.outcomes import SEARCHED, JobOutcomes, has_parts
 from jobs.registry import registry
 from masterdata.models import Company
-from ui.kit import Cell, Link, Notice, Status
+from ui.kit import Cell, Changes, Link, Notice, Status
 from ui.kit import State as Look
 from ui.links import company_url
 from ui.listing import Column, Filter, Listing
@@ -148,6 +149,7 @@ def outcomes(
     """
     open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
     coupling, imported = job.type == Type.COUPLING, job.type == Type.IMPORT
+    writes = outcome in ("", Outcome.MODIFIED) and not coupling and not imported
     rows_known = not (coupling and outcome == Outcome.FAILED) and not imported
 
     def prepare(found: list[Any]) -> None:
@@ -157,6 +159,8 @@ def outcomes(
             addresses.update(provider(job, found))
         for row in found:
             row.address = addresses.get(row.local_id, "")
+        if writes:
+            changes_of(job, found)
 
     def number(row: Any) -> Cell:
         of_job = not (row.local_id or row.integration_id or imported)
@@ -181,6 +185,11 @@ def outcomes(
                 wrap=True,
                 default=open_question or (coupling and outcome == Outcome.COUPLED),
             ),
+            *(
+                [Column("changes", "Before and After", lambda row: row.changes, wrap=True, default=bool(outcome))]
+                if writes
+                else []
+            ),
             Column(
                 "candidates",
                 "Candidates",
@@ -204,6 +213,17 @@ def outcomes(
         row_label=lambda row: row.local_key or row.integration_name or str(row.pk),
         empty=Notice("No record had this outcome in this job.", title="Nothing here"),
     )
+
+
+def changes_of(job: Job, rows: Sequence[Any]) -> None:
+    """Give outcomes what the job changed of their records; older jobs tell it by the values they compared."""
+    known: dict[Any, list[tuple[str, str, str]]] = {}
+    modified = [row for row in rows if row.outcome == Outcome.MODIFIED]
+    for provider in registry.changed_fields if modified else ():
+        known |= provider(job, modified)
+    for row in rows:
+        told = known.get(row.local_id) or (display.written_fields(row.detail) if row in modified else [])
+        row.changes = Changes(tuple(told))
 
 
 def total(job: Job, outcome: str = "", reason: str | None = None) -> int:

@@ -153,7 +153,8 @@ def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
     if waits_for is not None:
         open_it = Action("Open it", listings.job_url(waits_for, company))
         text = (
-            f"It starts when {display.title(waits_for)} (job {waits_for.pk}) has ended: both work on the same records."
+            f"It starts when {display.title(waits_for)} (job {waits_for.pk}, {display.at_work(waits_for)}) has ended: "
+            "both work on the same records."
         )
         notices.append(Notice(text, title="Waits for another job", actions=(open_it,)))
     if job.state == State.FAILED:

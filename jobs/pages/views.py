@@ -1,6 +1,7 @@
 """The job log: lists, the job card, outcomes, export, cancel, and the queue."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -19,13 +20,14 @@ from core.roles import Can, may, requires
 from core.spreadsheets import csv_lines
 from jobs import display, services
 from jobs.mentions import PersonReading, Reader
-from jobs.models import Job, JobOutcome, Outcome, Reason
+from jobs.models import Job, Outcome, Reason
 from jobs.outcomes import JobOutcomes
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
 from jobs.registry import Schedule, error_url, registry
 from masterdata.models import Company
 from ui import render
+from ui.cells import text_of
 from ui.kit import Action, Cell, FastTab, Link, Page, Table
 from ui.links import company_url
 from ui.listing import nothing_selected, selected
@@ -87,7 +89,7 @@ def export(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
     listing = listings.outcomes(job, outcome, reason)
     rows = JobOutcomes(job, outcome, reason, text=listing.searched(request.GET.dict()))
     response = StreamingHttpResponse(
-        csv_lines(_CSV_HEAD, _lines(rows, PersonReading(request.user))), content_type="text/csv; charset=utf-8"
+        csv_lines(_CSV_HEAD, _lines(job, rows, PersonReading(request.user))), content_type="text/csv; charset=utf-8"
     )
     name = f"job-{job.pk}{f'-{outcome}' if outcome else ''}{f'-{reason}' if reason else ''}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -198,20 +200,25 @@ def _narrowed(request: HttpRequest) -> tuple[str, str | None]:
 
 _CSV_HEAD = (
     "Outcome", "Reason", "No.", "Name", "Why", "Compared Fields", "Candidates", "Priorities Tried", "Details",
-    "Dataverse Row", "Dataverse Row ID", "Record ID",
+    "Dataverse Row", "Dataverse Row ID", "Record ID", "Before and After",
 )  # fmt: skip
 
 
-def _lines(rows: Any, reader: Reader) -> Iterator[tuple[str, ...]]:
-    for row in rows:
-        reader.read_rows([row])
-        yield _line(row)
+_AT_ONCE = 500
 
 
-def _line(row: JobOutcome) -> tuple[str, ...]:
+def _lines(job: Job, rows: Any, reader: Reader) -> Iterator[tuple[str, ...]]:
+    rest = iter(rows)
+    while part := list(islice(rest, _AT_ONCE)):
+        reader.read_rows(part)
+        listings.changes_of(job, part)
+        yield from map(_line, part)
+
+
+def _line(row: Any) -> tuple[str, ...]:
     return (
         str(row.get_outcome_display()), listings.reason_label(row.reason), row.local_key, row.local_name, row.message,
         display.fields_text(row.detail), display.candidates_text(row.detail, shown=1000),
         display.trail_text(row.detail), display.support_text(row.detail), row.integration_name,
-        str(row.integration_id or ""), str(row.local_id or ""),
+        str(row.integration_id or ""), str(row.local_id or ""), text_of(row.changes),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """A chunk of pairs on its way through a run: what was decided, what is to be sent, what is to be saved."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from jobs.running.context import OutcomeRow
 from sync.engine.pairs import CouplingRow, Pair, Record
+from sync.rules.changes import Change
 from sync.rules.values import Value
 
 LIMITED = "Dataverse limits how much may be sent, and asked to wait."
@@ -66,9 +67,18 @@ class Undone(NamedTuple):
     other_company_id: int | None = None
 
 
+class Written(NamedTuple):
+    """A field that was written, for the history: of which pair, by which job."""
+
+    local_id: UUID
+    integration_id: UUID
+    job_id: int
+    change: Change
+
+
 @dataclass(slots=True)
 class LocalUpdate:
-    """Fields of a local record to write, and how the pair ends once they are written."""
+    """Fields of a local record to write, and how the pair ends once they are written; changes: what that changes."""
 
     pair: Pair
     fields: dict[str, Any]
@@ -78,6 +88,7 @@ class LocalUpdate:
     """The row's version that the pair is alike at."""
     deferred: bool
     """Whether a change waits for a run in its direction."""
+    changes: Sequence[Change] = ()
 
 
 @dataclass(slots=True)
@@ -100,7 +111,8 @@ class NewLocalRecord:
 class RemoteUpdate:
     """Columns of a Dataverse row to write, and how the pair ends once they are written.
 
-    `fields` are the local fields to write with it; `sent` the names of the mapped fields that go to Dataverse.
+    `fields` are the local fields to write with it; `sent` the names of the mapped fields that go to Dataverse;
+    `changes` what changes of the row, `local_changes` of the record; `whole`: whether the row holds its base then.
     """
 
     pair: Pair
@@ -110,6 +122,9 @@ class RemoteUpdate:
     outcome: OutcomeRow
     deferred: bool
     sent: Collection[str] = ()
+    changes: Sequence[Change] = ()
+    local_changes: Sequence[Change] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +185,10 @@ class ChunkChanges:
     """What is left undone; whatever else has an outcome is undone no longer."""
     restore_failed: list[tuple[int, UUID]] = field(default_factory=list)
     """Pairs whose deleted row was not restored, with that row's id, which they go back to."""
+    written: list[Written] = field(default_factory=list)
+    """Fields of which is known that they were written, for the history."""
+    told: list[int] = field(default_factory=list)
+    """Couplings whose last write to Dataverse is among `written`."""
     answered: list[int] = field(default_factory=list)
     """Couplings of whose last write to Dataverse is known whether it was applied."""
 

@@ -3,7 +3,7 @@
 The rules are in sync.rules; the Decider brings them the values and turns their decisions into a Chunk.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -26,13 +26,14 @@ from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
 from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
-from sync.engine.own_columns import own_columns
+from sync.engine.own_columns import OwnColumns
 from sync.engine.pairs import CouplingRow, Pair, PairReader, Record
 from sync.engine.price_assets import link_assets
 from sync.engine.record_template import apply_template
 from sync.engine.recorder import Recorder
 from sync.engine.table_rules import RowRules
 from sync.engine.unconfirmed_writes import UnconfirmedWrites
+from sync.engine.written_fields import WrittenFields
 from sync.models import Waits
 from sync.rules.bases import local_base, remote_base
 from sync.rules.new_rows import NewRow
@@ -82,6 +83,7 @@ class Decider:
         if not self.fields.know_their_choices:
             self.table_info = gateway.table_again(mapping)
             self.fields = usable_fields(mapping, self.table_info, local_currency, self.drift)
+        self.own = OwnColumns(mapping, gateway, self.table_info.columns)
         self.changed_columns = ChangedColumns(self.fields, self.drift)
         apply_template(self.fields, mapping)
         self.inactive = InactiveRows(mapping, self.fields, self.table_info)
@@ -89,6 +91,7 @@ class Decider:
         link_assets(self.fields, mapping)
         self.rules = self.fields.rules
         self.values = FieldValues(self.fields, self.row_rules.not_negative)
+        self.written_fields = WrittenFields(self.fields)
         names = [*self.fields.local_names, *self.row_rules.local_fields]
         names += [*self.inactive.local_names, *filters.field_names(filters.parse(mapping.table_filter))]
         self.reader = PairReader(mapping, list(dict.fromkeys(names)))
@@ -168,6 +171,7 @@ class Decider:
         unconfirmed = self.unconfirmed.get(coupling.id) if pair.remote is not None else None
         base = self.changed_columns.base_of(pair, sides)
         if unconfirmed is not None:
+            self.written_fields.note_applied(chunk.changes, pair.coupling, unconfirmed, sides)
             base = unconfirmed.merge_into_base(base, sides.remote_values)
         decision = decide(
             self.rules, base, sides.local_values, sides.remote_values,
@@ -177,6 +181,10 @@ class Decider:
         )  # fmt: skip
         version = pair.remote.version if pair.remote is not None else coupling.version
         chunk.blanks |= self.changed_columns.takes_blanks(decision)
+        if isinstance(decision, Unchanged | Write):
+            sent = decision.to_remote if isinstance(decision, Write) else ()
+            if self.written_fields.drifted(pair, decision.base, sides, sent):
+                version = ""  # of no version is known what both sides agree on
         match decision:
             case Conflict():
                 self.recorder.record_conflict(chunk.changes, pair, decision)
@@ -186,7 +194,10 @@ class Decider:
             case Unchanged(base=base, deferred=deferred) if blocked := self._blocked(pair.remote, local):
                 detail = {"fields": self.inactive.compared_fields(blocked)}
                 outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail)
-                chunk.changes.local_updates.append(LocalUpdate(pair, blocked, outcome, dict(base), version, deferred))
+                changed = self.written_fields.to_local((), blocked, local, {})
+                chunk.changes.local_updates.append(
+                    LocalUpdate(pair, blocked, outcome, dict(base), version, deferred, changed)
+                )
             case Unchanged(base=base, deferred=deferred):
                 self.recorder.record_success(
                     chunk.changes, coupling, version=version, local_modified_at=local.modified_at,
@@ -200,13 +211,16 @@ class Decider:
                 else:
                     chunk.changes.unchanged.append((coupling.id, found))
             case Write():
-                self._write(chunk, pair, decision, sides, version)
+                self._write(chunk, pair, decision, sides, version, base)
 
     def _blocked(self, row: RemoteRow | None, record: Record | None) -> dict[str, Any]:
         """Return what is written here because the row is inactive, where the run may write here."""
         return {} if self.options.allowed == Direction.TO else self.inactive.fields_of(row, record)
 
-    def _write(self, chunk: Chunk, pair: Pair, decision: Write, sides: SideValues, version: str) -> None:
+    def _write(
+        self, chunk: Chunk, pair: Pair, decision: Write, sides: SideValues, version: str, base: Mapping[str, Value]
+    ) -> None:
+        """Have both sides written; base: what was decided by."""
         specs = self.fields.specs
         columns, problems = columns_for(specs, decision.to_remote)
         if problems:
@@ -223,22 +237,24 @@ class Decider:
                 return
             columns |= further
         if columns:
-            columns |= self.mark  # a row that belongs to no company in Dataverse is marked as this company's
+            columns |= self.own.mark  # a row that belongs to no company in Dataverse is marked as this company's
         written = {**dict.fromkeys(decision.to_remote, "integration"), **dict.fromkeys(decision.to_local, "local")}
         detail = {"fields": self.values.compared_fields(list(written), pair.local, sides, written)}
         blocked = self._blocked(pair.remote, pair.local)
         detail["fields"] += self.inactive.compared_fields(blocked)
         fields |= blocked
         outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail)
+        won = self.written_fields.won(written, base, sides, self.options)
+        here = self.written_fields.to_local(decision.to_local, fields, pair.local, won) if fields else ()
         if columns:
+            there = self.written_fields.to_remote(decision.to_remote, pair.remote, sides, won)
+            sent, whole = decision.to_remote.keys(), pair.remote is None or bool(version)
             chunk.remote_updates.append(
-                RemoteUpdate(
-                    pair, columns, fields, decision.base, outcome, decision.deferred, decision.to_remote.keys()
-                )
+                RemoteUpdate(pair, columns, fields, decision.base, outcome, decision.deferred, sent, there, here, whole)
             )
         else:
             chunk.changes.local_updates.append(
-                LocalUpdate(pair, fields, outcome, dict(decision.base), version, decision.deferred)
+                LocalUpdate(pair, fields, outcome, dict(decision.base), version, decision.deferred, here)
             )
 
     def _fail_pair(
@@ -311,7 +327,7 @@ class Decider:
             fields, problems = fields_for(self.fields.specs, found.values)
         if not problems:
             fields |= self._blocked(row, None)
-            coupling, unmarked = pair.coupling if pair else None, needs_mark(self.mapping, self.mark, row)
+            coupling, unmarked = pair.coupling if pair else None, needs_mark(self.mapping, self.own.mark, row)
             new = NewLocalRecord(row.id, row.name, row.version, fields, base, coupling, unmarked)
             chunk.changes.local_inserts.append(new)
             return
@@ -346,7 +362,7 @@ class Decider:
         problems = new.problems
         if (change := self.drift.no_new_rows) is not None:
             problems = [("", Problem(Reason.CONFIGURATION.value, change.message, change.fix))]
-        columns = {**self._own_columns, **new.columns}
+        columns = {**self.own.columns, **new.columns}
         if not problems:
             further = self.row_rules.new_columns(record.values, columns)
             if isinstance(further, Problem):
@@ -380,14 +396,3 @@ class Decider:
     def _remote_blanks(self) -> dict[str, Value]:
         """The base of fields in which a row that comes from here gets no value: it starts blank there."""
         return self.fields.remote_blanks()
-
-    @cached_property
-    def mark(self) -> dict[str, Any]:
-        """The column that marks a row as this company's; none where rows are everybody's."""
-        column = self.mapping.company_column
-        marks = column in self._own_columns and not self.mapping.multi_company
-        return {column: self._own_columns[column]} if marks else {}
-
-    @cached_property
-    def _own_columns(self) -> dict[str, Any]:
-        return own_columns(self.mapping, self.table_info.columns, self.connection, self.gateway.company_row_id)

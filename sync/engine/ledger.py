@@ -25,10 +25,12 @@ from sync import number_series
 from sync.engine.chunk import ChunkChanges, CouplingState, LocalUpdate, NewLocalRecord
 from sync.engine.contact_companies import pass_on_to_companies, wake_persons
 from sync.engine.field_specs import Fields, default_of
+from sync.engine.history import History
 from sync.engine.pair_states import save_states
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
 from sync.engine.undone import UndoneLedger
+from sync.engine.written_fields import written
 from sync.models import DuePair, Waits
 from sync.rules.transfer import pack
 from sync.rules.values import Problem, Side
@@ -44,6 +46,9 @@ class Ledger:
         self.recorder, self.fields, self.reader = recorder, fields, reader
         self.mapping, self.job_id = recorder.mapping, recorder.job_id
         self.undone = UndoneLedger(self.mapping, self.job_id)
+        self.history = History(self.mapping, fields)
+        self.changed_by = ChangedBy.SYNCHRONIZATION
+        """Whose changes of records here these are."""
         self.organization_id: UUID | None = None
         """The organization that new couplings belong to; the worker sets it once it is verified."""
 
@@ -61,6 +66,14 @@ class Ledger:
         self._delete_couplings(changes.uncoupled + changes.dropped)
         self._save_due(changes)
         self.undone.save(changes.undone, [*outcomes, *(outcome for _, outcome in changes.unchanged)])
+        return outcomes
+
+    def save_put_back(self, changes: ChunkChanges) -> list[OutcomeRow]:
+        """Write values put back, in a checkpoint. What is known of the pairs stays: the next run finds an edit."""
+        outcomes = [*changes.outcomes, *self._write_local(changes)]
+        changes.no_longer_due.clear()
+        self._save_due(changes)
+        self.history.save(changes.written)
         return outcomes
 
     @staticmethod
@@ -142,8 +155,10 @@ class Ledger:
         self, changes: ChunkChanges, update: LocalUpdate, problem: Problem | None, now: datetime
     ) -> OutcomeRow:
         if problem is None:
+            coupling = update.pair.coupling
+            changes.written += written(coupling.local_id, coupling.integration_id, self.job_id, update.changes)
             self.recorder.record_success(
-                changes, update.pair.coupling, version=update.version, local_modified_at=now, base=update.base,
+                changes, coupling, version=update.version, local_modified_at=now, base=update.base,
                 deferred=update.deferred,
             )  # fmt: skip
             return update.outcome
@@ -155,7 +170,7 @@ class Ledger:
     def _update_records(self, names: Sequence[str], rows: list[tuple[Any, ...]], now: datetime) -> list[Problem | None]:
         """Update records; where a value is taken already, one by one. Return the problem of each that cannot be."""
         write = partial(
-            update_records, self.reader.table, names, now=now, changed_by=ChangedBy.SYNCHRONIZATION
+            update_records, self.reader.table, names, now=now, changed_by=self.changed_by
         )  # fmt: skip
         try:
             with transaction.atomic():

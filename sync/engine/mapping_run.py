@@ -266,7 +266,7 @@ class MappingRun(Run):
         ready: list[Pair] = []
         unready: list[Pair] = []
         for pair in worker.reader.read_pairs(found, None):
-            clean = pair.coupling.clean and pair.coupling.id not in unsure
+            clean = pair.coupling.clean and pair.coupling.id not in unsure and not worker.written_fields.needs_rows
             known = clean and worker.fields.specs.keys() <= pair.base.keys() and not worker.number_changed(pair)
             (ready if known else unready).append(pair)
         chunk = worker.decide(ready)

@@ -106,7 +106,7 @@ class Run(ABC):
         """
         if self.interrupted and len(self.reported_pairs.numbers):
             self.reported_pairs.mark_again(self.context.checkpoint)
-        self.worker.marking.send(self.worker.mark)
+        self.worker.marking.send(self.worker.own.mark)
 
     def unprocessed(self) -> "QuerySet[Coupling]":
         """Return the mapping's couplings that are not pending and that have no outcome in this job."""

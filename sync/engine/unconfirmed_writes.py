@@ -5,25 +5,29 @@ A value that is read back equal to what was sent is our own: it becomes the base
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from coupling.models import IntegrationTableMapping
 from sync.models import SynchState
-from sync.rules.values import Value, ValueOrProblem
+from sync.rules.canonical import FieldSpec
+from sync.rules.changes import Change, Won, keep_remote
+from sync.rules.values import Side, Value, ValueOrProblem
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedWrite:
     """One write: the id of the job that sent it, the values in it; `previous`: the row that a restored one replaces.
 
-    The names of the fields are stored (msgpack), so they stay.
+    before: what each value replaces, as the history keeps it, and why this side counted (changes.Won); none where the
+    history has it already. The names of the fields are stored (msgpack), so they stay.
     """
 
     job: int
     values: dict[str, Value]
     previous: str = ""
+    before: dict[str, tuple[str | None, int]] = field(default_factory=dict)
 
     def was_applied_by(self, job_id: int, remote_values: Mapping[str, ValueOrProblem]) -> bool:
         """Return whether this job sent it, and the row holds all of it as far as its columns are there still."""
@@ -35,10 +39,19 @@ class UnconfirmedWrite:
         self, base: Mapping[str, Value], remote_values: Mapping[str, ValueOrProblem]
     ) -> dict[str, Value]:
         """Return the base with those values that were sent and that the row holds."""
-        held = {
-            name: value for name, value in self.values.items() if name in remote_values and remote_values[name] == value
-        }
-        return {**base, **held}
+        return {**base, **{name: self.values[name] for name in self._held(remote_values)}}
+
+    def _held(self, remote_values: Mapping[str, ValueOrProblem]) -> list[str]:
+        """Return the fields of which the row holds what was sent."""
+        return [name for name, value in self.values.items() if name in remote_values and remote_values[name] == value]
+
+    def changes(self, specs: Mapping[str, FieldSpec], remote_values: Mapping[str, ValueOrProblem]) -> list[Change]:
+        """Return what it changed of the row, as far as the row holds it and the history has not got it."""
+        return [
+            Change(name, Side.INTEGRATION, before, keep_remote(specs[name], self.values[name]), Won(won))
+            for name, (before, won) in self.before.items()
+            if name in specs and name in self._held(remote_values)
+        ]
 
 
 @dataclass(slots=True)
@@ -68,6 +81,13 @@ class UnconfirmedWrites:
         if self.by_coupling:
             for coupling_id in coupling_ids:
                 self._changed |= self.by_coupling.pop(coupling_id, None) is not None
+
+    def note_told(self, coupling_ids: Iterable[int]) -> None:
+        """Note that the history has what these writes changed, whatever else becomes of the pairs."""
+        for coupling_id in coupling_ids:
+            write = self.by_coupling.get(coupling_id)
+            if write is not None and write.before:
+                self.add(coupling_id, replace(write, before={}))
 
     def save(self) -> None:
         """Store the writes with the mapping, where they changed."""

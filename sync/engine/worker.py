@@ -21,7 +21,7 @@ from core import bulk
 from core.refusals import Refusal
 from coupling.gateway import Gateway
 from coupling.mappings.column_looks import Drift
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.rows import RemoteRow, WriteResult
 from jobs import lease
 from jobs.errors import Cancelled, SliceEnded, Yielded
@@ -38,10 +38,12 @@ from sync.engine.ended_pairs import end_pairs
 from sync.engine.ledger import Ledger, forget_due
 from sync.engine.options import Options
 from sync.engine.pairs import CouplingRow, Pair, Record
+from sync.engine.pending_couplings import insert_pending
 from sync.engine.recorder import key_and_name
 from sync.engine.settled_pairs import note_of
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.engine.undone import tries_of
+from sync.engine.written_fields import written
 from sync.models import SynchState
 from sync.rules.bases import remote_base
 from sync.rules.transfer import pack
@@ -50,9 +52,6 @@ from sync.rules.values import Side, Value
 SetPosition = Callable[[Checkpoint], None]
 """Sets the position to resume from, in a checkpoint."""
 
-_PENDING_COLUMNS = (
-    "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
-)  # fmt: skip
 CHUNKS_IN_FLIGHT = 2
 """How many chunks of new rows are sent at once, so that Dataverse need not wait for the next one."""
 MAX_TRIES = 3
@@ -172,13 +171,24 @@ class Worker(Decider):
                     self._say_creating()
                 self._store_create_intents(chunk, new, organization_id)
                 self._store_restore_intents(restored, organization_id)
+                self._save_history(chunk)
                 for update in chunk.remote_updates:
                     values = {name: update.base[name] for name in update.sent}
-                    self.unconfirmed.add(update.pair.coupling.id, UnconfirmedWrite(self.job_id, values))
+                    before = {one.name: (one.before, one.won.value) for one in update.changes}
+                    self.unconfirmed.add(update.pair.coupling.id, UnconfirmedWrite(self.job_id, values, before=before))
                 self.unconfirmed.save()
         except (SliceEnded, Yielded):
             if lease.stopping.is_set():
                 raise
+
+    def _save_history(self, chunk: Chunk) -> None:
+        """Save what is known to be written so far: of earlier writes whose answers were never saved, which are about
+        to be forgotten.
+        """
+        changes = chunk.changes
+        self.ledger.history.save(changes.written)
+        self.unconfirmed.note_told(changes.told)
+        changes.written, changes.told = [], []
 
     def _say_creating(self) -> None:
         """Store that whoever resumes has to look for pending couplings."""
@@ -187,17 +197,8 @@ class Worker(Decider):
             self.creating = True
 
     def _store_create_intents(self, chunk: Chunk, new: Sequence[NewRemoteRow], organization_id: UUID) -> None:
-        bulk.insert(
-            Coupling, _PENDING_COLUMNS,
-            [
-                (self.mapping.company_id, self.mapping.pk, self.mapping.table, one.record.id, one.id, organization_id,
-                 Method.CREATED, self.job_id, True)
-                for one in new
-            ],
-            ignore_conflicts=True,
-        )  # fmt: skip
         if new:
-            inserted = self._pending_ids(new)
+            inserted = insert_pending(self.reader, self.job_id, organization_id, new)
             for one in new:
                 if one.id in inserted:
                     one.coupling = CouplingRow(inserted[one.id], one.record.id, one.id, pending=True)
@@ -210,15 +211,6 @@ class Worker(Decider):
             if one.coupling is not None and one.replaces is None
         ]  # some are sent again, and have a base
         bulk.upsert(CouplingBase, "coupling_id", ("company_id", "mapping_id", "values", "compared"), bases)
-
-    def _pending_ids(self, new: Sequence[NewRemoteRow]) -> dict[UUID, int]:
-        """Return the ids of the pending couplings just inserted, by row id; without those of records coupled meanwhile.
-
-        New ids follow each other in time, so these rows stand together in the index and are found by their range.
-        """
-        row_ids = [one.id for one in new]
-        inserted = self.reader.couplings.filter(job_id=self.job_id, integration_id__range=(min(row_ids), max(row_ids)))
-        return dict(inserted.values_list("integration_id", "id"))
 
     def _store_restore_intents(self, restored: Sequence[NewRemoteRow], organization_id: UUID) -> None:
         changed = []
@@ -264,6 +256,7 @@ class Worker(Decider):
             chunk.changes.due |= tries_of(chunk.remote_updates)
         with self.context.checkpoint() as point:
             outcomes = self.ledger.save(chunk.changes)
+            self._save_history(chunk)
             point.outcomes += outcomes
             self.marking.note(point, chunk.changes.local_inserts, outcomes)
             unchanged = chunk.changes.unchanged
@@ -278,7 +271,7 @@ class Worker(Decider):
             set_position(point)
         if wait_s is not None:
             self.context.postpone(wait_s, LIMITED)
-        self.marking.send(self.mark)
+        self.marking.send(self.own.mark)
 
     def _expected_version(self, pair: Pair) -> str:
         """Return the version that a row must still have to be updated; "" where it is overwritten at any."""
@@ -385,14 +378,20 @@ class Worker(Decider):
         return wait_s
 
     def _record_updated_row(self, changes: ChunkChanges, update: RemoteUpdate, version: str) -> None:
+        coupling, version = update.pair.coupling, version if update.whole else ""
+        changes.written += written(coupling.local_id, coupling.integration_id, self.job_id, update.changes)
+        changes.told.append(coupling.id)
         if update.fields:
             changes.local_updates.append(
-                LocalUpdate(update.pair, update.fields, update.outcome, dict(update.base), version, update.deferred)
-            )
+                LocalUpdate(
+                    update.pair, update.fields, update.outcome, dict(update.base), version, update.deferred,
+                    update.local_changes,
+                )
+            )  # fmt: skip
             return
         assert update.pair.local is not None
         self.recorder.record_success(
-            changes, update.pair.coupling, version=version, local_modified_at=update.pair.local.modified_at,
+            changes, coupling, version=version, local_modified_at=update.pair.local.modified_at,
             base=update.base, deferred=update.deferred,
         )  # fmt: skip
         changes.outcomes.append(update.outcome)

@@ -30,6 +30,7 @@ FILL = {
 """What stands for the arguments that a command must have."""
 
 VARIANTS: dict[str, tuple[str, ...]] = {
+    "changes restore": ("changes", "restore", "CUSTOMER", "--company", "Alder", "--since", "2020-01-01"),
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
     "failures ignore": (
@@ -70,7 +71,7 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "company list", "connection status", "failures list", "job", "jobs", "mapping copy", "mapping drift",
+    "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy", "mapping drift",
     "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
 }  # fmt: skip
 """Of these, what changes nothing."""
@@ -79,11 +80,11 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "synchronize --preview",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "suggest", "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
-        "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "mapping options --pair", "pair", "synchronize", "synchronize --preview", "uncouple",
+        "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
+        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},

@@ -147,7 +147,7 @@ def places(company: Company) -> dict[str, str]:
 NO_PAGES = {
     "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key",
     "records:import-preview", "records:import-preview-rows", "coupling:export-mappings", "coupling:export-preview",
-    "sync:failures-export",
+    "sync:failures-export", "sync:history-export",
 }  # fmt: skip
 """What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py."""
 WRONG = {"not found": 404}

@@ -82,6 +82,16 @@ def test_from_nothing_to_synchronized(looks: Callable[..., Looks], company: Comp
     page.get_by_text("5 of 7 fields mapped").wait_for()
     ready(page.get_by_label("Map Name")).check()
     page.get_by_text("6 of 7 fields mapped").wait_for()
+    everything = page.get_by_label("Map all proposed fields that are shown")
+    ready(everything).uncheck()
+    page.get_by_text("0 of 7 fields mapped").wait_for()
+    ready(everything).check()
+    page.get_by_text("6 of 7 fields mapped").wait_for()
+    ways = page.get_by_role("group", name="Direction of Name")
+    for key, way in (("ArrowLeft", "To integration table"), ("ArrowRight", "Bidirectional")):
+        with page.expect_response(looking):
+            ready(ways.get_by_role("radio", checked=True)).press(key)
+        ready(ways.get_by_role("radio", name=way, checked=True))
     goes_on(page)
     heading(page, "Which records and rows take part?")
     here = page.locator("#builder-table")

@@ -70,10 +70,10 @@ def of_mapping(text, name):
 COUPLED, HERE, THERE = range(3)
 DONE = {
     "SALESPEOPLE": {COUPLED}, "CURRENCY": {COUPLED}, "PAYMENT TERMS": {COUPLED, THERE},
-    "SHIPMENT METHOD": {COUPLED, THERE}, "SHIPPING AGENT": {THERE}, "CUSTOMER": {COUPLED, HERE, THERE},
+    "SHIPMENT METHOD": {COUPLED, THERE}, "SHIPPING AGENT": {COUPLED, THERE}, "CUSTOMER": {COUPLED, HERE, THERE},
     "VENDOR": {COUPLED, HERE, THERE}, "CONTACT": {COUPLED, HERE, THERE}, "UNIT OF MEASURE": {COUPLED, THERE},
     "ITEM-PRODUCT": {COUPLED, HERE, THERE}, "RESOURCE-PRODUCT": {COUPLED, HERE, THERE},
-    "CUSTPRCGRP-PRICE": {COUPLED, THERE}, "SALESPRC-PRODPRICE": {THERE}, "OPPORTUNITY": {COUPLED, HERE, THERE},
+    "CUSTPRCGRP-PRICE": {COUPLED, THERE}, "SALESPRC-PRODPRICE": {COUPLED, THERE}, "OPPORTUNITY": {COUPLED, HERE, THERE},
 }  # fmt: skip
 
 
@@ -95,7 +95,8 @@ def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(t
     assert row(text, "Choices created in Dataverse") == (9, 0)
     assert row(text, "Records of sales coupled by criteria") == (50, 0)
     assert row(text, "Records of sales created on either side") == (149, 0)
-    assert row(text, "Records that failed to synchronize")[0] < 30
+    failed, left = row(text, "Records that failed to synchronize"), row(text, "of these left when the round ended")
+    assert 30 > failed[0] > left[0] == failed[1] == left[1] > 0, "what could heal did so in the first round"
     assert row(text, "No match")[0] > 0
     assert row(text, "Multiple matches")[0] > 0
     assert row(text, "Already coupled")[0] > 0

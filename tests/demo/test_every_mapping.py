@@ -14,7 +14,7 @@ from config.demo.seed import seed
 from config.demo.show import Screen
 from connection_setup.dynamics365 import services as dynamics
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from masterdata import catalog
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -45,8 +45,15 @@ CHANGED: dict[str, tuple[str, str]] = {
     "RESOURCE-PRODUCT": ("name", "name"), "OPPORTUNITY": ("description", "name"), "PLHEADER-PRICE": ("description", ""),
     "SALESPRC-PRODPRICE": ("unit_price", ""), "PLLINE-PRODPRICE": ("unit_price", ""),
     "ITEM UOM": ("qty_per_unit_of_measure", ""), "RESOURCE UOM": ("qty_per_unit_of_measure", ""),
+    "PAYMENT TERMS": ("code", ""), "SHIPMENT METHOD": ("code", ""), "SHIPPING AGENT": ("code", ""),
+    "UNIT OF MEASURE": ("code", ""), "CUSTPRCGRP-PRICE": ("code", ""), "UNIT GROUP": ("base_unit_of_measure", ""),
 }  # fmt: skip
-"""By mapping: the field that somebody changes here, and the column that somebody changes there, of other records."""
+"""By mapping: the field that somebody changes here, and the column that somebody changes there, of other records.
+
+Where one is blank, the mapping goes the other way alone.
+"""
+UNNAMED = ("payment_terms", "shipment_method", "shipping_agent", "unit_of_measure", "customer_price_group")
+"""Tables with a record more that nothing names: its code may change."""
 
 
 OTHER_UNITS = {"ITEM UOM": "BOX", "RESOURCE UOM": "DAY"}
@@ -91,7 +98,7 @@ def joined_with(company: Company, before: set[str]) -> set[str]:
 
 
 def change_here(mapping: IntegrationTableMapping, name: str) -> None:
-    pairs = Coupling.objects.filter(mapping=mapping, pending=False)
+    pairs = pairs_of(mapping)
     records = catalog.table(mapping.table).records(mapping.company).filter(system_id__in=pairs.values("local_id"))
     code = OTHER_UNITS.get(mapping.name)
     record = (records.filter(code=code) if code else records).order_by("-pk").first()
@@ -122,11 +129,14 @@ def test_every_default_mapping_couples_and_synchronizes_each_way_and_the_second_
     transactional_db: None, sandbox: Sandbox, way: str
 ) -> None:
     plan, _ = data.companies(25)
-    plan.tables["shipping_agent"].append({"code": "DHL", "name": "DHL", "internet_address": ""})
     resource = next(row for row in plan.tables["resource_unit_of_measure"])
     plan.tables["resource_unit_of_measure"].append(
         {**resource, "key": f"{resource['resource_no']} DAY", "code": "DAY", "qty_per_unit_of_measure": Decimal(8)}
     )
+    for name in UNNAMED:
+        last = plan.tables[name][-1]
+        called = "name" if "name" in last else "description"
+        plan.tables[name].append({**last, called: "For nobody yet", "code": "SPARE"})
     (company,) = seed((plan,))
     currencies = sandbox.rows("transactioncurrencies")
     rows = {name: its for name, its in remote.rows(plan, currencies, sandbox.rows("businessunits")).items() if its}

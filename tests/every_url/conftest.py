@@ -42,7 +42,7 @@ from dataverse.client import DataverseClient
 from jobs.mentions import HIDDEN
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer, RecordTemplate
-from sync.models import FullSynchReviewLine
+from sync.models import FullSynchReviewLine, SynchronizedField, SynchronizedValue, WrittenSide
 from tests.every_url.urls import Endpoint
 from tests.tables import Rows, Tables
 
@@ -171,9 +171,22 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
         local_count=3, integration_count=1,
     )  # fmt: skip
     table = LookUpTable.objects.create(company=company, name=f"{prefix}GRADE", rows={"A": "Good"})
+    _written(job, mapping, pairs[0], f"{name} before", f"{name} after")
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
     preview = _preview(company, mapping, some[2])
     return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview)
+
+
+def _written(job: Job, mapping: IntegrationTableMapping, pair: Coupling, before: str, after: str) -> None:
+    """Have the history say that a job wrote a field of a pair here."""
+    field = SynchronizedField.objects.create(
+        company=job.company, mapping_name=mapping.name, table=mapping.table, name="city:address1_city", local="city",
+        column="address1_city", caption="City",
+    )  # fmt: skip
+    SynchronizedValue.objects.create(
+        company=job.company, job=job, field=field, side=WrittenSide.LOCAL, at=timezone.now(), local_id=pair.local_id,
+        integration_id=pair.integration_id, before=before, after=after,
+    )  # fmt: skip
 
 
 def _preview(company: Company, mapping: IntegrationTableMapping, record: Customer) -> Job:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,24 @@ def test_durations(seconds, text):
 def test_progress(columns, phase, text, details):
     told = display.progress(job(**columns), poll_url="/here/")
     assert (told.phase, told.text, tuple(told.details), told.poll_url) == (phase, text, details, "/here/")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"requested_by": User(username="ada")}, "started by ada, at work since"),
+        ({}, "started from the command line, at work since"),
+        ({"trigger": "schedule"}, "started by the schedule, at work since"),
+        ({"trigger": "follow_up"}, "a follow-up of another job, at work since"),
+        ({"state": State.QUEUED, "started_at": None}, "started from the command line, queued since"),
+    ],
+)
+def test_a_job_that_others_wait_for_is_told_with_who_started_it_and_since_when(columns, said):
+    now = timezone.now()
+    holder = job(**{"pk": 7, "state": State.IN_PROCESS, "started_at": now, "created_at": now, **columns})
+    assert display.at_work(holder) == f"{said} {display.clock(now)}"
+    told = display.progress(job(), poll_url="/", waits_for=holder)
+    assert told.text == f"Waits for CUSTOMER, match-based coupling, job 7, {said} {display.clock(now)}"
 
 
 def test_a_lost_worker_and_a_wait_are_said():

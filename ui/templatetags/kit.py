@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from ui.cells import becomes as changed
 from ui.cells import html_of, text_of
 from ui.icons import PATHS
 from ui.kit import Cell, Field
@@ -36,6 +37,12 @@ def icon(name: str) -> SafeString:
 def cell(value: Cell) -> SafeString | str:
     """Return a cell's value as HTML."""
     return html_of(value)
+
+
+@register.filter
+def becomes(value: Any) -> SafeString:
+    """Return what a changed field was and is, given as something with `before` and `after`."""
+    return changed(value.before, value.after)
 
 
 @register.filter

@@ -194,6 +194,8 @@ class Command(MappingFileCommand):
         changes = _changes(options)
         if changes == edit.Changes():
             self.usage_error(f"mapping set needs something to change, such as {' or '.join(_SETTINGS)}.")
+        if (asked := edit.question(mapping, changes)) is not None and not self.agreed(asked.text):
+            self.refuse("not_confirmed", f"{mapping.name} stays as it was.", "Answer y to change it.")
         try:
             asks = changes.integration_filter is not None or changes.insert_values is not None
             columns = edit.live_columns(mapping) if asks else None
@@ -281,9 +283,8 @@ class Command(MappingFileCommand):
             self.refuse_for(error)
         self._show(mapping)
 
-    @staticmethod
     def _changed_field(
-        mapping: IntegrationTableMapping, local: str, column: str, changes: field_edit.FieldChanges, *, adds: bool
+        self, mapping: IntegrationTableMapping, local: str, column: str, changes: field_edit.FieldChanges, *, adds: bool
     ) -> IntegrationFieldMapping:
         """Add a field mapping, or change the one that is there. Raises Refusal, DataverseError."""
         known = field_edit.find(mapping, local, column)
@@ -292,7 +293,8 @@ class Command(MappingFileCommand):
         known = field_edit.get_field_mapping(mapping, local, column)
         if adds and changes.enabled is None and not known.disabled_reason:
             changes = replace(changes, enabled=True)  # who adds it wants it synchronized
-        field_edit.set_field(field=known, changes=changes)
+        for sentence in field_edit.set_field(field=known, changes=changes):
+            self.print_progress(sentence)
         return known
 
     def _table(self, name: str | None, options: dict[str, Any]) -> None:

@@ -33,6 +33,21 @@ AS_FITS = ""
 """The direction of a pair for which none is chosen: the widest that both sides allow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A direction to choose: its value, caption and icon."""
+
+    value: str
+    label: str
+    icon: str
+
+
+WAYS = (
+    Way(Direction.TO, str(Direction.TO.label), "direction-to"),
+    Way(Direction.BIDIRECTIONAL, str(Direction.BIDIRECTIONAL.label), "direction-both"),
+    Way(Direction.FROM, str(Direction.FROM.label), "direction-from"),
+)
+
 _TYPES = {
     "text": "Text", "code": "Code", "number": "Number", "integer": "Whole number", "date": "Date",
     "datetime": "Date and time", "boolean": "Yes or no", "choice": "Choice", "reference": "Code",
@@ -51,6 +66,8 @@ class FieldRow:
     left_out: bool = False
     """Whether the pair is not to be mapped, though a column is shown."""
     direction: str = AS_FITS
+    ways: Sequence[Way] = ()
+    """The directions to choose from: those in which the column fits, all while there is none."""
     column_type: str = ""
     fit: Status | None = None
     sample_there: str = ""
@@ -103,7 +120,8 @@ class FieldRows:
     rows: list[FieldRow]
     constants: list[ConstantRow]
     unfit: Sequence[str]
-    directions: list[tuple[str, str]]
+    chooses_ways: bool
+    """Whether directions are chosen: all go the mapping's where that is one-way."""
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -121,6 +139,24 @@ class FieldRows:
         """Return the parts of the list that there are: value, caption, and how many rows."""
         counts = {name: sum(1 for row in self.rows if name in ("", row.segment)) for name in SEGMENTS}
         return [(name, caption, counts[name]) for name, caption in SEGMENTS.items() if counts[name] or not name]
+
+    def settle_ways(self) -> None:
+        """Choose for each pair the widest direction that fits where what is chosen does not, or nothing is."""
+        for row in self.rows:
+            if row.column and row.ways and row.direction not in [way.value for way in row.ways]:
+                fits, _ = fitting_direction(self.sides, row.field, self.sides.columns[row.column])
+                row.direction = str(fits or AS_FITS)
+
+    @property
+    def all_mapped(self) -> bool:
+        """Whether every field with a column is to be mapped."""
+        return all(row.mapped for row in self.rows if row.column)
+
+    def map_all(self, shown: str, *, mapped: bool) -> None:
+        """Have all pairs of a part of the list mapped, or none of them. shown: of SEGMENTS."""
+        for row in self.rows:
+            if row.column and shown in ("", row.segment):
+                row.left_out = not mapped
 
     def check(self, info: TableInfo) -> bool:
         """Check every row, and keep its error with it. Returns whether all can be mapped so."""
@@ -250,8 +286,6 @@ def _finished(
     filled = {row.column for row in rows if row.mapped and row.direction != Direction.FROM}
     missing = {one.name: one for one in required_and_missing(sides, filled)}
     missing |= {name: sides.columns[name] for name in constants if name in sides.columns and name not in filled}
-    both = [(AS_FITS, "As far as both allow"), *Direction.choices]
-    directions = both if sides.direction == Direction.BIDIRECTIONAL else []
     return FieldRows(
         sides,
         rows,
@@ -263,7 +297,7 @@ def _finished(
             for one in missing.values()
         ],
         unfit,
-        directions,
+        sides.direction == Direction.BIDIRECTIONAL,
     )  # fmt: skip
 
 
@@ -272,6 +306,7 @@ def _describe(sides: Sides, samples: ValueSamples, row: FieldRow, one: Proposal 
     if row.column and row.column not in dict(row.options):
         row.options = [*row.options, (row.column, row.column)]
     column = sides.columns.get(row.column)
+    row.ways = WAYS if column is None else [way for way in WAYS if _goes(sides, row.field, column, way)]
     if column is None:
         return
     row.column_type = column_words(column)
@@ -290,6 +325,15 @@ def _describe(sides: Sides, samples: ValueSamples, row: FieldRow, one: Proposal 
     row.sample_there = samples.example_there(column)
     row.evidence = [*([share.text] if share is not None else []), samples.filled(row.field.name, column.name)]
     row.confidence = _confidence(one.why.score if by_proposal and one is not None else None, share)
+
+
+def _goes(sides: Sides, local: LocalField, column: ColumnInfo, way: Way) -> bool:
+    """Return whether a field and a column can be mapped in a direction."""
+    try:
+        check_pair(sides.pair(local, column, Direction(way.value)), sides.direction)
+    except NotUsable:
+        return False
+    return True
 
 
 def _confidence(score: int | None, share: Share | None) -> int | None:

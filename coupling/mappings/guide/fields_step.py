@@ -19,6 +19,8 @@ LOOK = "look"
 """What scripts send when something else is chosen, to have it looked at before Next."""
 AGAIN = "again"
 """The name of the button that takes the proposals in place of what is chosen."""
+ALL, EVERY, NONE = "all", "every", "none"
+"""The name of what maps all pairs that are shown, or none of them."""
 SHOW = "show"
 """The name of what says which part of the pairs is shown; the others are chosen all the same."""
 _SAMPLED = 50
@@ -54,7 +56,9 @@ def show_fields(situation: Situation, rows: FieldRows | None = None) -> StepCont
                 "pairs", "Proposed field pairs", template="coupling/mappings/new_fields.html",
                 context={
                     "rows": rows.rows,
-                    "directions": rows.directions,
+                    "chooses": rows.chooses_ways,
+                    "all": rows.all_mapped,
+                    "tick": ALL,
                     "direction": situation.direction.label,
                     "count": f"{rows.mapped} of {len(rows.rows)} fields mapped, {to_check} to check",
                     "segments": rows.segments,
@@ -130,7 +134,10 @@ def take_fields(situation: Situation) -> StepOutcome:
     if AGAIN in sent:
         return show_fields(situation, field_rows.proposed(situation.sides, _samples(situation), None))
     rows = field_rows.typed(situation.sides, _samples(situation), sent)
-    if LOOK in sent:
+    if ALL in sent:
+        rows.map_all(sent.get(SHOW, ""), mapped=sent[ALL] == EVERY)
+    if LOOK in sent or ALL in sent:
+        rows.settle_ways()
         return show_fields(situation, rows)
     if not rows.check(situation.info):
         return show_fields(situation, rows)

@@ -11,8 +11,11 @@ from django.urls import reverse
 
 from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
-from coupling.couplings import services
-from coupling.models import Coupling, IntegrationTableMapping, Selection, SelectionRecord
+from coupling.couplings import services, suggest_services
+from coupling.couplings.criteria_state import changes_since
+from coupling.mappings import criteria_sets
+from coupling.matching.criteria import stored_criteria
+from coupling.models import Coupling, CriteriaSet, IntegrationTableMapping, Selection, SelectionRecord
 from coupling.rows import Criterion
 from jobs.models import Job, JobRecord
 from masterdata.models import Customer
@@ -224,6 +227,49 @@ def test_starting_leads_to_the_job_and_keeps_an_administrator_s_criteria(as_, cu
     assert job.counters["coupled"] == 3
 
 
+def stored_then(page):
+    return next(one.get("value") for one in page.root.all("input") if one.get("name") == "seen")
+
+
+@pytest.mark.parametrize("action", ["save-criteria", "start"])
+def test_a_page_that_is_out_of_date_says_what_changed_and_by_whom_and_replaces_it_only_when_asked_again(
+    as_, customers, customer_mapping, action
+):
+    customers(1)
+    match_on(customer_mapping, "name", "city")
+    seen = stored_then(read(as_("Administrator").get(of_customer("criteria"))))
+    other = as_("Mapper")
+    values = typed(customer_mapping, "name", "phone_no", name="3", phone_no="2", synchronize="on", conflicts="get")
+    values[f"compare-{customer_mapping.fields.get(field='phone_no').pk}"] = "phone"
+    values["case"] = [customer_mapping.fields.get(field="name").pk]
+    assert other.post(of_customer("save-criteria"), values).status_code == 302
+    mine = {**typed(customer_mapping, "e_mail"), "seen": seen}
+    answer = as_("Administrator").post(of_customer(action), mine)
+    shown = text(answer)
+    assert answer.status_code == 409
+    for said in (
+        "Changed since this page was opened", "Name is of priority 3, case-sensitive now.",
+        "City is matched on no longer now.", "Phone No. is matched on, of priority 2, compared as phone number now.",
+        "Synchronize After Coupling is on now.", "Resolve Update Conflicts is Get data update from integration table",
+        "The last change is by mapper, just now.", "Nothing was saved or started.",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert not Job.objects.exists()
+    assert {one.local for one in stored_criteria(customer_mapping)} == {"name", "phone_no"}
+    again = as_("Administrator").post(of_customer(action), {**mine, "seen": stored_then(read(answer))})
+    assert again.status_code == 302
+    assert {one.local for one in stored_criteria(customer_mapping)} == {"e_mail"}
+
+
+@pytest.mark.parametrize("seen", ["", "{", "[]", '{"fields": 1}', "\ud800", "x" * 200_000])
+def test_a_form_that_says_nothing_of_what_was_stored_is_taken_as_it_is(as_, customer_mapping, seen):
+    match_on(customer_mapping, "city")
+    given = {**typed(customer_mapping, "name"), "seen": seen.encode("utf-8", "replace").decode()[:60_000]}
+    assert as_("Mapper").post(of_customer("save-criteria"), given).status_code == 302
+    assert [one.local for one in stored_criteria(customer_mapping)] == ["name"]
+    assert changes_since(customer_mapping, seen) == []
+
+
 def test_an_operator_starts_with_criteria_of_its_own_that_are_not_kept(as_, customers, customer_mapping):
     customers(1)
     assert as_("Operator").post(of_customer("start"), typed(customer_mapping, "phone_no")).status_code == 302
@@ -275,12 +321,115 @@ def test_a_preview_is_a_job_whose_numbers_stand_on_the_page_then(as_, customers,
     assert not customer_mapping.fields.filter(use_for_match=True).exists()
 
 
-def test_suggested_criteria_are_shown_and_not_kept(as_, customers, customer_mapping):
-    customers([{"e_mail": f"c{at}@example.com", "city": "Oslo", "phone_no": "555"} for at in range(10)])
-    answer = as_("Operator").post(of_customer("suggest"), {})
-    assert "E-Mail, then Name + City" in text(answer)
+def test_suggested_criteria_are_shown_and_kept_only_by_who_takes_them(as_, customers, accounts, customer_mapping):
+    made = customers([{"e_mail": f"c{at}@example.com", "city": "Oslo", "phone_no": "555"} for at in range(10)])
+    accounts([{"name": one.name.upper(), "emailaddress1": one.e_mail} for one in made[:9]])
+    client = as_("Operator")
+    answer = client.post(of_customer("suggest"), {})
+    assert answer.url == of_customer("suggestions")
+    assert "Queued" in text(client.get(answer.url))
+    job = run(Job.objects.get(type="suggestion"))
+    shown = text(client.get(answer.url))
+    assert "Measured on 10 customers and 9 accounts, just now" in shown
+    assert "Your role may look, not change." in shown
+    page = client.get(of_customer("criteria"), {"suggestion": f"{job.pk}-0"})
+    e_mail = customer_mapping.fields.get(field="e_mail").pk
+    assert re.search(rf'name="use"\s+value="{e_mail}"[^>]*checked', page.content.decode()), "filled in for a try"
+    assert "It is not saved." in text(page)
+    assert client.post(of_customer("take-suggestion"), {"measurement": job.pk, "place": 0}).status_code == 403
     assert not customer_mapping.fields.filter(use_for_match=True).exists()
-    assert "Nothing to suggest" in text(as_("Operator").post(url("suggest", mapping="SALESPEOPLE"), {}))
+
+    mapper = as_("Mapper")
+    answer = mapper.post(of_customer("take-suggestion"), {"measurement": job.pk, "place": 0}, follow=True)
+    assert "The matching criteria of CUSTOMER are saved: E-Mail." in text(answer)
+    assert "Measured on 10 customers and 9 accounts, just now" in text(answer)
+    assert list(customer_mapping.fields.filter(use_for_match=True).values_list("field", "compare_as")) == [
+        ("e_mail", "email")
+    ]
+    stale = mapper.post(of_customer("take-suggestion"), {"measurement": job.pk, "place": 77}, follow=True)
+    assert "nothing was taken" in text(stale)
+    for wrong in ("x", "1-x", f"{job.pk}-99", "99999-0"):
+        assert mapper.get(of_customer("criteria"), {"suggestion": wrong}).status_code == 200
+
+
+def test_each_field_shows_how_full_both_sides_are_and_what_it_would_match(as_, customers, accounts, customer_mapping):
+    made = customers([{"phone_no": f"425 555 010{at}"} for at in range(4)])
+    accounts([{"name": "A", "telephone1": made[0].phone_no}, {"name": "B"}])
+    run(suggest_services.start_suggestion(mapping=customer_mapping))
+    page = read(as_("Viewer").get(of_customer("criteria")))
+    row = next(row for row in page.root.all("tr") if "telephone1" in row.text)
+    assert re.sub(r"\s+", " ", row.text).strip().endswith("100 % 50 % there 100 % 100 % there 1")
+
+
+def test_nothing_to_suggest_a_cancelled_measuring_and_one_that_fails_say_so(as_, customers, customer_mapping, remote):
+    client = as_("Mapper")
+    assert "Both sides are read once" in text(client.get(of_customer("suggestions")))
+    client.post(of_customer("suggest"), {})
+    run(Job.objects.get(type="suggestion"))
+    assert "There is no uncoupled record" in text(client.get(of_customer("suggestions")))
+    customers(1)
+    client.post(of_customer("suggest"), {})
+    assert "Measuring was stopped" not in text(client.get(of_customer("suggestions")))
+    client.post(of_customer("cancel-suggestion"), {})
+    cancelled = text(client.get(of_customer("suggestions")))
+    assert "Not measured" in cancelled and "Cancelled by mapper." in cancelled
+    assert "What is shown was measured before." in cancelled
+    client.post(of_customer("suggest"), {})
+    run(Job.objects.latest("pk"))
+    assert "No field that identifies a record" in text(client.get(of_customer("suggestions")))
+
+
+# -- criteria sets -------------------------------------------------------------------------------------------------
+
+
+def test_criteria_are_kept_as_sets_chosen_renamed_and_deleted_and_each_is_said(as_, customer_mapping):
+    client = as_("Mapper")
+
+    def act(what, **values):
+        return text(client.post(of_customer(f"{what}-criteria-set"), values, follow=True))
+
+    assert "has no criteria, so no set was saved" in act("save", set_name="Phone")
+    match_on(customer_mapping, "phone_no")
+    assert "The present criteria are in no set: Phone No." in text(client.get(of_customer("criteria")))
+    assert "The criteria set Phone first is saved: Phone No." in act("save", set_name=" Phone  first ")
+    match_on(customer_mapping, "name", city=1)
+    assert "The criteria set Names is saved: Name, then City." in act("save", set_name="Names")
+    phone, names = CriteriaSet.objects.order_by("pk")
+    shown = act("choose", set=phone.pk)
+    assert "The matching criteria of CUSTOMER are saved, those of the set Phone first: Phone No." in shown
+    assert re.search(r"Phone first In use", shown)
+    assert "It is called By phone now." in act("rename", set=phone.pk, set_name="By phone")
+    assert "has a criteria set called By phone already" in act("rename", set=names.pk, set_name="by PHONE")
+    assert "The criteria set By phone is replaced: Phone No." in act("save", set_name="By Phone")
+    assert "The criteria set Names is deleted. The matching criteria of CUSTOMER stay" in act("delete", set=names.pk)
+    assert list(CriteriaSet.objects.values_list("name", flat=True)) == ["By phone"]
+    for wrong in ("", "  ", "x" * 61, "a\u200bb"):
+        assert "nothing was saved" in act("save", set_name=wrong)
+    for what in ("choose", "rename", "delete"):
+        assert "was deleted meanwhile, so nothing was done" in act(what, set=names.pk, set_name="x")
+    entries = LogEntry.objects.get_for_model(CriteriaSet)
+    assert entries.filter(action=LogEntry.Action.DELETE).exists()
+    assert entries.filter(additional_data__of="CUSTOMER, By phone").exists()
+
+
+def test_a_set_with_a_field_that_is_no_longer_mapped_is_refused_by_name_and_changes_nothing(as_, customer_mapping):
+    match_on(customer_mapping, "phone_no", "city")
+    kept, _ = criteria_sets.save_as(mapping=customer_mapping, name="Both")
+    match_on(customer_mapping, "phone_no")
+    customer_mapping.fields.filter(field="city").delete()
+    answer = as_("Mapper").post(of_customer("choose-criteria-set"), {"set": kept.pk}, follow=True)
+    assert "has no field mapping between &#x27;city&#x27; and &#x27;address1_city&#x27;" in text(answer)
+    assert [one.local for one in stored_criteria(customer_mapping)] == ["phone_no"]
+
+
+def test_sets_are_for_those_who_may_map_and_of_one_mapping(as_, customer_mapping):
+    match_on(customer_mapping, "phone_no")
+    kept, _ = criteria_sets.save_as(mapping=customer_mapping, name="Phone")
+    for what in ("save", "choose", "rename", "delete"):
+        assert as_("Operator").post(of_customer(f"{what}-criteria-set"), {"set": kept.pk}).status_code == 403
+    other = as_("Mapper").post(url("delete-criteria-set", mapping="VENDOR"), {"set": kept.pk}, follow=True)
+    assert "was deleted meanwhile" in text(other)
+    assert CriteriaSet.objects.filter(pk=kept.pk).exists()
 
 
 def test_a_preview_that_cannot_be_made_says_why(as_, customers, customer_mapping):
@@ -438,8 +587,7 @@ def test_tell_me_finds_the_pages(as_, company):
 @pytest.mark.parametrize("page", ["preview", "suggest"])
 def test_trying_out_criteria_is_for_those_who_may_use_them(as_, customers, customer_mapping, page):
     customers(1)
-    done = 302 if page == "preview" else 200
-    for role, status in (("Viewer", 403), ("Operator", done), ("Mapper", done)):
+    for role, status in (("Viewer", 403), ("Operator", 302), ("Mapper", 302)):
         assert as_(role).post(of_customer(page), typed(customer_mapping, "phone_no")).status_code == status, role
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from core.refusals import Refusal
-from coupling.couplings import preview_job, preview_services, services
+from coupling.couplings import carry_out, preview_job, preview_services, services
 from coupling.couplings.brakes import Brakes
 from coupling.couplings.preview_job import drop_expired
 from coupling.couplings.preview_store import PreviewRecords, PreviewTicks
@@ -187,6 +187,30 @@ def gone(remote, mapping, row_id):
     from coupling.gateway import Gateway
 
     assert all(one.ok for one in Gateway(mapping.company).delete(mapping, [(row_id, "")]))
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_what_would_be_created_and_has_a_match_by_now_is_left_and_told(
+    customer_mapping, customers, accounts, remote, monkeypatch, few
+):
+    if not few:
+        monkeypatch.setattr(carry_out, "MAX_PROBED_RECORDS", 0)
+    made = customers([{"name": f"Business {at}"} for at in range(4)])
+    preview = preview_of(customer_mapping, [Criterion("name", "name")], create_new=True)
+    accounts([{"name": "BUSINESS 1"}, {"name": "Business 2"}, {"name": "business 2"}])
+    job = couple_these(preview)
+    assert (counted(job), job.reasons) == (
+        {"total": 4, "skipped": 2, "failed": 2}, {"create_queued": 2, "changed_since_preview": 2}
+    )  # fmt: skip
+    told = failures(job)
+    assert set(told) == {made[1].no, made[2].no}
+    assert told[made[1].no][1].startswith("The row BUSINESS 1 of account matches the record since the preview, so none")
+    assert told[made[2].no][1].startswith("2 rows of account match the record since the preview, so none was created")
+    (created,) = job.followups.all()
+    assert created.counters["inserted"] == 2
+    assert sorted(row["name"] for row in remote.rows("accounts")) == [
+        "BUSINESS 1", "Business 0", "Business 2", "Business 3", "business 2"
+    ]  # fmt: skip
 
 
 def test_ticked_records_are_created_and_the_others_left(customer_mapping, customers, accounts, remote):

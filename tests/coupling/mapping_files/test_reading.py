@@ -18,8 +18,10 @@ from coupling.mapping_files.types import (
     MappingEntry,
     MappingFile,
     OptionEntry,
+    SetEntry,
 )
 from coupling.mapping_files.writing import write_file
+from coupling.rows import Criterion
 
 pytestmark = pytest.mark.pure
 
@@ -27,6 +29,8 @@ FROM = "from_integration_table"
 HEAD = "format: 1\nmappings:\n  SHOPS:\n    table: customer\n    integration_table: account\n    entity_set: accounts\n"
 SHOPS = HEAD + "    uid_column: accountid\n"
 """A mapping with what it needs, in seven lines."""
+SETS = SHOPS + "    fields:\n      - {field: a, integration_field: b}\n    criteria_sets:\n"
+"""One with criteria sets, in ten."""
 
 
 def read(text):
@@ -114,6 +118,30 @@ BAD = [
         SHOPS + "    options:\n      - {code: A, value: 1}\n      - {code: B, value: 1}\n",
         "Line 10: SHOPS, option 2 has a code or a value that line 9 has already.",
     ),
+    (SETS + "      Mine: []\n", "Line 11: SHOPS, criteria set Mine takes one criterion or more"),
+    (
+        SETS + "      Mine:\n        - {field: a, integration_field: c}\n",
+        "Line 12: SHOPS, criteria set Mine: a=c is no field",
+    ),
+    (
+        SETS + "      Mine:\n        - {field: a}\n",
+        "Line 12: SHOPS, criteria set Mine lacks the key 'integration_field'.",
+    ),
+    (
+        SETS + "      Mine:\n        - {field: a, integration_field: b, compare_as: sound}\n",
+        "Line 12: SHOPS, criteria set Mine, compare_as takes one of text, phone",
+    ),
+    (
+        SETS + "      Mine:\n        - {field: a, integration_field: b}\n        - {field: a, integration_field: b}\n",
+        "Line 11: SHOPS, criteria set Mine takes one criterion or more, each field pair once.",
+    ),
+    (
+        SETS + "".join(f"      {name}:\n        - {{field: a, integration_field: b}}\n" for name in ("Mine", "MINE")),
+        "Line 13: SHOPS, criteria set MINE is there twice.",
+    ),
+    (SETS + "      ' Mine': []\n", "Line 11: A criteria set cannot be called ' Mine'"),
+    (SETS + "      '': []\n", "Line 11: A criteria set has a name"),
+    (SHOPS + "    criteria_sets: [a]\n", "Line 8: SHOPS, criteria_sets takes a table, not a list."),
     (SHOPS.replace("SHOPS", "A/B"), "Line 3: A mapping cannot be called 'A/B'."),
     (SHOPS.replace("SHOPS", "'" + "S" * 41 + "'"), "Line 3: A mapping cannot be called"),
     (SHOPS + "look_up_tables: {COLOURS: [red]}\n", "Line 8: look_up_tables, COLOURS takes a table, not a list."),
@@ -248,6 +276,32 @@ def test_words_that_would_be_read_as_something_else_are_written_in_quotes():
     text = write_file(file)
     assert read(text) == file
     assert "'1.5e3'" in text and "'2.5E-3'" in text
+
+
+def test_criteria_sets_are_written_read_and_compared_by_name():
+    fields = (FieldEntry("a", "b"), FieldEntry("c", "d"))
+    one = SetEntry("Mine", (Criterion("a", "b"), Criterion("c", "d", 2, True, CompareAs.COMPANY_NAME)))
+    with_sets = MappingEntry(
+        "SHOPS", "customer", "account", "accounts", "accountid", fields=fields, criteria_sets=(one,)
+    )
+    file = MappingFile((with_sets,))
+    text = write_file(file)
+    assert "    criteria_sets:\n      Mine:\n        - {field: a, integration_field: b}\n" in text
+    assert "{field: c, integration_field: d, match_priority: 2, case_sensitive: true, compare_as: company_name}" in text
+    assert read(text) == file and write_file(read(text)) == text
+    silent = MappingFile((dataclasses.replace(with_sets, criteria_sets=None),))
+    other = SetEntry("Other", (Criterion("a", "b"),))
+    changed = dataclasses.replace(one, criteria=one.criteria[:1])
+    after = MappingFile((dataclasses.replace(with_sets, criteria_sets=(changed, other)),))
+    assert differences(file, silent) == []
+    assert [change.sentence for change in differences(file, after)] == [
+        "SHOPS: the criteria set Mine is changed, with a.",
+        "SHOPS: the criteria set Other is added, with a.",
+    ]
+    assert [change.sentence for change in differences(after, file)][-1:] == [
+        "SHOPS: the criteria set Mine is changed, with a, c."
+    ]
+    assert summary(differences(after, file)) == ["SHOPS: 2 criteria sets (Other, Mine)."]
 
 
 def test_differences_are_sentences_of_what_pages_call_things():

@@ -9,7 +9,7 @@ from django.utils import timezone
 from connection_setup.connection import state
 from connection_setup.dynamics365 import services as dynamics
 from coupling.mapping_files.types import OptionEntry
-from coupling.mappings import column_looks, defaults, edit, field_edit
+from coupling.mappings import column_looks, criteria_sets, defaults, edit, field_edit
 from coupling.mappings.option_entries import store_options
 from coupling.models import IntegrationTableMapping, KnownColumns, LookUpTable
 from masterdata.models import Company, PaymentTerms, RecordTemplate
@@ -50,6 +50,8 @@ def mapping(company: Company) -> IntegrationTableMapping:
     for value, caption in ((1, "Net 30"), (3, "Net 45")):
         store_options(terms, [OptionEntry("30 DAYS", value, caption)], others_stay=True)
     store_options(terms, [], others_stay=False)
+    found.fields.filter(field="name").update(use_for_match=True, match_priority=2)
+    criteria_sets.save_as(mapping=found, name="Names")
     return found
 
 
@@ -73,6 +75,7 @@ def test_whoever_reads_the_company_reads_each_change_of_its_mappings(
         "Accepted Column Changes of CUSTOMER", "address1_line1: String of 80 characters → String of 20 characters",
         "Dynamics 365 Connection Setup", "Unit Group Mapping: No → Yes",
         "Choice of PAYMENT TERMS, 30 DAYS", "Choice: 1 Net 30 → 3 Net 45", "Choice: 3 Net 45 → blank",
+        "Criteria Set CUSTOMER, Names", "name (2)",
         "Template NEW", "city = Bonn → city = Ulm",
     ):  # fmt: skip
         assert words in page, words

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from accounts.models import CompanyRole
 from core.vocabulary import Direction
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
-from coupling.mappings import defaults, edit, field_edit
+from coupling.mappings import criteria_sets, defaults, edit, field_edit
 from coupling.mappings.services import switch_fields
 from coupling.mappings.stored_file import FIELD_NOT_IN_A_FILE, NOT_IN_A_FILE, stored_file
 from coupling.models import Coupling, IntegrationFieldMapping, IntegrationTableMapping, LookUpTable, OptionMapping
@@ -72,6 +72,7 @@ def change_a_lot(company):
     )  # fmt: skip
     mapping.fields.get(field="fax_no").delete()
     mapping.fields.filter(field="phone_no").update(use_for_match=True, match_priority=2, compare_as="phone")
+    criteria_sets.save_as(mapping=mapping, name="By phone, 2")
     return mapping
 
 
@@ -104,6 +105,37 @@ def test_a_file_goes_into_another_company_and_comes_out_the_same_bytes(company, 
     assert OptionMapping.objects.filter(company=branch).count() == 1
     assert IntegrationTableMapping.objects.get(company=branch, name="VENDOR").next_run_at is not None
     assert imported(path, "Cronus")[0]["changes"] == imported(path, "Branch")[0]["changes"] == []
+
+
+def test_criteria_sets_come_along_replace_those_of_the_mapping_and_stay_where_the_file_is_silent(
+    company, branch, customer_mapping, tmp_path
+):
+    change_a_lot(company)
+    path = tmp_path / "mappings.yaml"
+    path.write_text(exported("Cronus", "CUSTOMER"))
+    imported(path, "Branch")
+    there = IntegrationTableMapping.objects.get(company=branch, name="CUSTOMER")
+    (kept,) = there.criteria_sets.all()
+    assert (kept.name, [one.local for one in criteria_sets.criteria_of(kept)]) == ("By phone, 2", ["phone_no"])
+    criteria_sets.rename(mapping=there, number=kept.pk, name="Mine")
+    silent = tmp_path / "silent.yaml"
+    document = yaml.safe_load(path.read_text())
+    del document["mappings"]["CUSTOMER"]["criteria_sets"]
+    silent.write_text(json.dumps(document))
+    assert imported(silent, "Branch")[0]["changes"] == []
+    changes = imported(path, "Branch")[0]["changes"]
+    assert [one["text"] for one in changes] == [
+        "CUSTOMER: the criteria set Mine is removed.",
+        "CUSTOMER: the criteria set By phone, 2 is added, with phone_no.",
+    ]
+    assert [one.name for one in there.criteria_sets.all()] == ["By phone, 2"]
+    # A set with a field that is gone is in no file, and no file takes it away.
+    there.fields.filter(field="phone_no").delete()
+    text = exported("Branch", "CUSTOMER")
+    assert yaml.safe_load(text)["mappings"]["CUSTOMER"]["criteria_sets"] == {}
+    path.write_text(text)
+    assert imported(path, "Branch")[0]["changes"] == []
+    assert there.criteria_sets.count() == 1
 
 
 def test_json_is_the_same_file_and_one_mapping_brings_the_tables_that_its_rules_name(company, branch, tmp_path):

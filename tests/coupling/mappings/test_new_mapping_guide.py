@@ -146,7 +146,7 @@ def test_a_pair_is_left_out_by_its_box_and_parts_of_the_list_are_shown_by_themse
         one.get("name"): one.attributes for one in read(looked).root.all("input") if one.get("type") == "checkbox"
     }
     assert "checked" in inputs["map-number"] and "checked" not in inputs["map-name"]
-    radios = [one for one in read(looked).root.all("input") if one.get("type") == "radio"]
+    radios = [one for one in read(looked).root.all("input") if one.get("name") == "show"]
     assert [one.get("value") for one in radios if "checked" in one.attributes] == ["open"]
     assert "5 of 7 fields mapped" in text(looked)
     assert '<option value="new_name" selected>' in looked.content.decode(), "its column can be ticked again"
@@ -308,3 +308,52 @@ def test_a_mapping_of_choices_is_made_by_choosing_a_column_of_them_as_the_unique
     assert list(made.fields.values_list("field", "integration_field")) == [("description", "industrycode")]
     run(start_coupling(mapping=made, criteria=[Criterion("description", "industrycode")]))
     assert [pair.caption for pair in OptionMapping.objects.filter(mapping=made)] == ["Accounting"]
+
+
+def fields_page(mapper, plans, **more):
+    return read(mapper.post(url(plans, "fields"), {**FIELDS, **BOXES, **more})).root
+
+
+BOXES = {f"box-{name}": "1" for name in PAIRS}
+
+
+def ticked(page):
+    boxes = [one for one in page.all("input") if (one.get("name") or "").startswith("map-")]
+    return {one.get("name").removeprefix("map-") for one in boxes if "checked" in one.attributes}
+
+
+def chosen_way(page, name):
+    radios = [one for one in page.all("input") if one.get("name") == f"direction-{name}"]
+    return {one.get("value"): "checked" in one.attributes for one in radios}
+
+
+@pytest.fixture
+def at_fields(mapper, plans):
+    take(mapper, plans, "name", {"name": "PLANS"})
+    take(mapper, plans, "tables", TABLES)
+    return mapper
+
+
+def test_one_box_maps_all_pairs_that_are_shown_or_none(at_fields, plans):
+    page = read(at_fields.get(url(plans, "fields"))).root
+    box = next(one for one in page.all("input") if one.get("id") == "map-all")
+    assert "checked" in box.attributes and box.get("hx-vals") == '{"all": "none"}'
+    page = fields_page(at_fields, plans, all="none", **{f"map-{name}": "on" for name in PAIRS})
+    box = next(one for one in page.all("input") if one.get("id") == "map-all")
+    assert (ticked(page), "checked" in box.attributes, box.get("hx-vals")) == (set(), False, '{"all": "every"}')
+    assert ticked(fields_page(at_fields, plans, all="every")) == set(PAIRS)
+    part = ticked(fields_page(at_fields, plans, all="every", show="check"))
+    assert part < set(PAIRS), "those that are sure are not shown, so they stay as they were"
+    answer = take(at_fields, plans, "fields", {**FIELDS, **BOXES})
+    assert "Nothing would be synchronized, since no field is mapped." in answer
+
+
+def test_a_direction_is_chosen_among_those_in_which_the_pair_fits(at_fields, plans):
+    page = read(at_fields.get(url(plans, "fields"))).root
+    assert chosen_way(page, "name") == {
+        "to_integration_table": False, "bidirectional": True, "from_integration_table": False
+    }  # fmt: skip
+    page = fields_page(at_fields, plans, look="1", **{"column-seats": "new_seats", "direction-seats": "bidirectional"})
+    assert "bidirectional" not in chosen_way(page, "seats") and sum(chosen_way(page, "seats").values()) == 1
+    take(at_fields, plans, "fields", {**FIELDS, "direction-name": "to_integration_table"})
+    assert chosen_way(read(at_fields.get(url(plans, "fields"))).root, "name")["to_integration_table"]

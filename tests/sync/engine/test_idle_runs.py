@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
 from coupling.couplings.services import start_uncoupling
-from coupling.models import UNSETTLED, Coupling, CouplingBase, IntegrationTableMapping, Method
+from coupling.models import UNSETTLED, Coupling, CouplingBase, IntegrationTableMapping, KnownColumns, Method
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
@@ -238,3 +239,10 @@ def test_unsettled_pairs(quiet: IntegrationTableMapping, columns: dict[str, Any]
     assert CouplingBase.objects.filter(UNSETTLED).exists() == found
     (query,) = unsettled(quiet, Coupling.objects.all(), 0)
     assert query.exists() == found
+
+
+def test_columns_that_are_as_an_hour_ago_are_not_written_again(quiet: IntegrationTableMapping) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert counters(synchronize(quiet)) == {}
+    table = KnownColumns._meta.db_table
+    assert [query["sql"].split()[0] for query in captured if table in query["sql"]] == ["SELECT"]

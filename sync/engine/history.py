@@ -1,0 +1,68 @@
+"""Saving what was written, field by field: one narrow row each, in the transaction that saves that it was."""
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from core import bulk
+from coupling.models import IntegrationTableMapping
+from masterdata import catalog
+from sync.engine.chunk import Written
+from sync.engine.field_specs import Fields
+from sync.models import SynchronizedField, SynchronizedValue, WrittenSide
+from sync.rules.values import Side
+
+_COLUMNS = (
+    "company_id", "job_id", "field_id", "side", "won", "at", "local_id", "integration_id", "before", "after",
+)  # fmt: skip
+
+
+class History:
+    """The history of one mapping's fields."""
+
+    def __init__(self, mapping: IntegrationTableMapping, fields: Fields) -> None:
+        self.mapping, self._fields = mapping, fields
+        self._known: dict[str, int] = {}
+
+    def save(self, lines: Sequence[Written]) -> None:
+        """Insert a row for each written field. Call it inside the transaction that saves the writes."""
+        if not lines:
+            return
+        if missing := {line.change.name for line in lines} - self._known.keys():
+            self._know(missing)
+        now, company_id = timezone.now(), self.mapping.company_id
+        bulk.insert(
+            SynchronizedValue, _COLUMNS,
+            [
+                (company_id, job_id, self._known[change.name], _SIDES[change.side], change.won.value, now, local_id,
+                 integration_id, change.before, change.after)
+                for local_id, integration_id, job_id, change in lines
+            ],
+        )  # fmt: skip
+
+    def _know(self, names: set[str]) -> None:
+        """Look up the rows that stand for these fields, and add those that are not there."""
+        mapping = self.mapping
+        own = SynchronizedField.objects.filter(
+            company_id=mapping.company_id, mapping_name=mapping.name, table=mapping.table
+        )
+        known = dict(own.filter(name__in=names).values_list("name", "pk"))
+        new = [
+            (mapping.company_id, mapping.name, mapping.table, name, *self._described(name))
+            for name in sorted(names - known.keys())
+        ]
+        if new:
+            columns = ("company_id", "mapping_name", "table", "name", "local", "column", "caption")
+            bulk.insert(SynchronizedField, columns, new, ignore_conflicts=True)
+            known = dict(own.filter(name__in=names).values_list("name", "pk"))
+        self._known |= known
+
+    def _described(self, name: str) -> tuple[str, str, str]:
+        """Return the local field, the column and the caption of a field; of one that is not mapped, what it is here."""
+        spec = self._fields.specs.get(name)
+        if spec is not None:
+            return spec.local_name, spec.column.name, spec.caption
+        return name, "", catalog.table(self.mapping.table).field(name).caption
+
+
+_SIDES = {Side.LOCAL: WrittenSide.LOCAL.value, Side.INTEGRATION: WrittenSide.INTEGRATION.value}

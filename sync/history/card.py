@@ -1,0 +1,244 @@
+"""The history on a record's card: what synchronization changed of it, day by day, and what it did not write."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from core.roles import Can, may
+from coupling.models import Coupling, couplings_of_table
+from coupling.records.lists import card_url
+from jobs.models import Job, JobOutcome, Outcome, Type
+from jobs.pages.lists import job_url, reason_label
+from masterdata.catalog import LocalTable
+from masterdata.models import Company
+from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
+from sync.history.reading import Line, lines_of, read
+from sync.models import SynchronizedField, SynchronizedValue
+from ui import ids
+from ui.kit import Link, Status
+from ui.links import company_url
+from ui.listing import Filter
+
+LINES = 50
+"""Lines of a page of the timeline."""
+EVENTS = 20
+_TOLD = (Outcome.CONFLICT, Outcome.INSERTED, Outcome.UNCOUPLED, Outcome.FAILED, Outcome.SKIPPED)
+_SINCE = Filter("since", "From", lambda rows, value: rows.filter(at__gte=day_begins(value)), kind="date")
+_UNTIL = Filter("until", "To", lambda rows, value: rows.filter(at__lt=day_begins(value, 1)), kind="date")
+_WAYS = (("", "Both"), ("to", "To Dataverse"), ("from", "From Dataverse"))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A field of an entry: caption, before, after; where it is put back, and what the link is called for those who
+    hear it.
+    """
+
+    caption: str
+    before: str
+    after: str
+    url: str = ""
+    label: str = ""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one job did to the record on one side, or another event in its life."""
+
+    at: datetime
+    title: str
+    icon: str
+    job: Link | None = None
+    look: str = ""
+    """"there": it came from Dataverse; "warn": nothing was written."""
+    status: Status | None = None
+    notes: list[str] = field(default_factory=list)
+    fields: list[Written] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What stands before the job."""
+        text = ", ".join(filter(None, self.notes))
+        return f"{text}," if text and self.job is not None else text
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The entries of a day, newest first."""
+
+    title: str
+    entries: Sequence[Entry]
+
+
+class CardHistory:
+    """The history of one record as a request asks for it."""
+
+    def __init__(self, request: HttpRequest, company: Company, table: LocalTable, record: Any) -> None:
+        self.request, self.company, self.table, self.record = request, company, table, record
+        self.given: Mapping[str, str] = request.GET.dict()
+        self.url = card_url(company, table, record.system_id)
+        self._all = lines_of(company).filter(local_id=record.system_id)
+        self._may = may(request.user, Can.OPERATE, company)
+
+    def context(self) -> dict[str, Any] | None:
+        """Return what the template shows; None where nothing was ever written, and none was kept from being."""
+        fields = self._fields()
+        rows = self._narrowed()
+        before = ids.parse_id(self.given.get("before", ""))
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        found = list(rows[: LINES + 1])
+        shown, more = found[:LINES], len(found) > LINES
+        entries = self._entries(shown)
+        if not self.narrowed and before is None:
+            entries += self._events(shown[-1].at if more else None)
+        if not fields and not entries:
+            return None
+        entries.sort(key=lambda one: one.at, reverse=True)
+        return {
+            "title": TITLE, "days": _days(entries), "fields": fields, "given": self.given, "url": self.url,
+            "count": self._count(shown, more or before is not None), "narrowed": self.narrowed,
+            "ways": [(label, self._address(way=way), self.given.get("way", "") == way) for way, label in _WAYS],
+            "earlier": f"{self._address(before=str(shown[-1].pk))}#history" if more else "",
+            "newest": f"{self._address()}#history" if before is not None else "",
+            "all": history_url(self.company, record=self.record.system_id),
+        }  # fmt: skip
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether some of it is asked for."""
+        return any(self.given.get(name) for name in ("field", "since", "until", "way"))
+
+    def _address(self, **changes: str) -> str:
+        kept = {name: self.given.get(name, "") for name in ("field", "since", "until", "way")}
+        query = {**kept, **changes}
+        parts = {"table": self.table.name, "system_id": self.record.system_id}
+        return company_url("records:card", self.company, query=query, **parts)
+
+    def _fields(self) -> list[tuple[str, str]]:
+        """Return the fields of which there are lines of this record: name and caption."""
+        known = self._all.order_by().values_list("field_id", flat=True).distinct()
+        own = SynchronizedField.objects.filter(pk__in=list(known))
+        found = {local or column: caption for local, column, caption in own.values_list("local", "column", "caption")}
+        return sorted(found.items(), key=lambda item: item[1].casefold())
+
+    def _narrowed(self) -> "QuerySet[SynchronizedValue]":
+        rows = self._all
+        if name := self.given.get("field", "").replace("\0", ""):
+            rows = by_field(self.company, rows, name)
+        for one in (_SINCE, _UNTIL):
+            if day := one.chosen(self.given.get(one.name, "")):
+                rows = one.apply(rows, day)
+        if (side := SIDES.get(self.given.get("way", ""))) is not None:
+            rows = rows.filter(side=side)
+        return rows
+
+    def _count(self, shown: Sequence[SynchronizedValue], part: bool) -> str:
+        runs = len({row.job_id for row in shown})
+        changes = "1 change" if len(shown) == 1 else f"{len(shown)} changes"
+        return f"{changes} in {'1 run' if runs == 1 else f'{runs} runs'}{' on this page' if part else ''}"
+
+    # -- what was written ---------------------------------------------------------------------------------------------
+
+    def _entries(self, rows: Sequence[SynchronizedValue]) -> list[Entry]:
+        found: dict[tuple[int, bool], Entry] = {}
+        for row, line in zip(rows, read(rows), strict=True):
+            key = (line.job_id, line.here)
+            if key not in found:
+                found[key] = self._entry(row, line)
+            entry = found[key]
+            entry.fields.append(self._written(line))
+            if line.winner and (note := f"{line.caption} had changed on both sides: {line.winner}") not in entry.notes:
+                entry.notes.append(note)
+        return list(found.values())
+
+    def _entry(self, row: SynchronizedValue, line: Line) -> Entry:
+        if line.put_back:
+            title = "Put back here" if line.here else "Put back in Dataverse"
+        else:
+            title = "Dataverse to here" if line.here else "Here to Dataverse"
+        icon = "reset" if line.put_back else "from" if line.here else "to"
+        return Entry(
+            line.at, title, icon, Link(f"job {line.job_id}", job_url(row.job, self.company)),
+            "there" if line.here and not line.put_back else "", notes=[line.person] if line.person else [],
+        )  # fmt: skip
+
+    def _written(self, line: Line) -> Written:
+        url = ""
+        if self._may:
+            url = company_url("sync:put-back", self.company, query={"line": line.pk, "back": self.url})
+        return Written(
+            line.caption, line.before, line.after, url,
+            f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}",
+        )  # fmt: skip
+
+    # -- other events -------------------------------------------------------------------------------------------------
+
+    def _events(self, since: datetime | None) -> list[Entry]:
+        """Return what else happened to the record: coupled, created, kept from being written; since when, or ever."""
+        found = [*self._couplings(), *self._outcomes()]
+        return [one for one in found if since is None or one.at >= since]
+
+    def _couplings(self) -> Iterable[Entry]:
+        for pair in couplings_of_table(self.company, self.table.name).filter(local_id=self.record.system_id):
+            job = self._job(pair)
+            at = pair.created_at or (job.started_at if job is not None else None)
+            if at is None or pair.pending:
+                continue
+            how = str(pair.get_method_display()).lower()
+            if pair.criterion is not None:
+                how += f", priority {pair.criterion}"
+            yield Entry(at, "Coupled", "couple", self._link(job), notes=[how])
+
+    def _job(self, pair: Coupling) -> Job | None:
+        return Job.objects.filter(pk=pair.job_id, company=self.company).first() if pair.job_id else None
+
+    def _outcomes(self) -> Iterable[Entry]:
+        asked = Q(outcome__in=_TOLD, job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
+        rows = JobOutcome.objects.filter(asked, local_id=self.record.system_id, job__company=self.company)
+        for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
+            at = row.job.ended_at or row.job.started_at or row.job.created_at
+            link = self._link(row.job)
+            if row.outcome == Outcome.INSERTED:
+                here = isinstance(row.detail, dict) and row.detail.get("side") == "local"
+                yield Entry(at, "Created here" if here else "Created in Dataverse", "add", link)
+            elif row.outcome == Outcome.UNCOUPLED:
+                yield Entry(at, "Coupling deleted", "uncouple", link, notes=[reason_label(row.reason)])
+            else:
+                conflict = row.outcome == Outcome.CONFLICT
+                why = f"Update conflict: {_captions(row)}" if conflict else reason_label(row.reason)
+                yield Entry(at, "Not written", "warning", link, "warn", Status(why, "warn" if conflict else "bad"))
+
+    def _link(self, job: Job | None) -> Link | None:
+        return Link(f"job {job.pk}", job_url(job, self.company)) if job is not None else None
+
+
+def _captions(row: JobOutcome) -> str:
+    fields = row.detail.get("fields", []) if isinstance(row.detail, dict) else []
+    return ", ".join(str(one.get("caption", "")) for one in fields if isinstance(one, dict))
+
+
+def _days(entries: Iterable[Entry]) -> list[Day]:
+    found: dict[date, list[Entry]] = {}
+    for one in entries:
+        found.setdefault(timezone.localtime(one.at).date(), []).append(one)
+    return [Day(_day_title(day), own) for day, own in found.items()]
+
+
+def _day_title(day: date) -> str:
+    today = timezone.localdate()
+    words = {today: "Today, ", today - timedelta(days=1): "Yesterday, "}.get(day, "")
+    return f"{words}{day.day} {day:%b %Y}"
+
+
+def record_section(
+    request: HttpRequest, company: Company, table: LocalTable, record: Any
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the template and what it shows: for ui.registry.record_section."""
+    context = CardHistory(request, company, table, record).context()
+    return ("sync/history/card.html", {"history": context}) if context is not None else None

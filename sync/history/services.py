@@ -1,0 +1,76 @@
+"""The verb of the history: put values back."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from core.refusals import Refusal
+from coupling.mappings.services import exclusive_key, get_mapping, require_enabled, require_usable
+from jobs import services as jobs
+from jobs.errors import EmptySelection
+from jobs.models import Job, Type
+from masterdata.models import Company
+from sync.history.parameters import PutBackParameters
+from sync.models import SynchronizedValue
+
+MOST = 5_000
+"""Lines that are put back at once."""
+
+
+def put_back(
+    *,
+    company: Company,
+    lines: "QuerySet[SynchronizedValue] | Iterable[int]",
+    anyway: bool = False,
+    user: Any = None,
+    parent: Job | None = None,
+) -> list[Job]:
+    """Queue a job for each mapping that puts back what these lines of the company's history replaced.
+
+    Of several lines about one field of a record, on one side, what the oldest replaced is put back. A value that
+    somebody changed since stays, unless `anyway`. parent: the job that this follows. Raises Refusal (not enabled, a
+    mapping that is gone, too many lines), EmptySelection.
+    """
+    require_enabled(company)
+    asked = lines if isinstance(lines, QuerySet) else SynchronizedValue.objects.filter(pk__in=list(lines))
+    by_mapping: dict[str, list[int]] = defaultdict(list)
+    records: dict[str, set[Any]] = defaultdict(set)
+    own = asked.filter(company=company).order_by("pk")
+    for pk, local_id, name in own.values_list("pk", "local_id", "field__mapping_name")[: MOST + 1]:
+        by_mapping[name].append(pk)
+        records[name].add(local_id)
+    count = sum(map(len, by_mapping.values()))
+    if not count:
+        raise EmptySelection
+    if count > MOST:
+        raise Refusal(
+            "too_many", f"More than {MOST:,} values are meant, so nothing was put back.",
+            "Narrow them by field, date or record, and put them back in parts.",
+        )  # fmt: skip
+    with transaction.atomic():
+        return [
+            _start(
+                get_mapping(company, name), numbers, one_record=len(records[name]) == 1, anyway=anyway, user=user,
+                parent=parent,
+            )
+            for name, numbers in by_mapping.items()
+        ]  # fmt: skip
+
+
+def _start(mapping: Any, lines: list[int], *, one_record: bool, anyway: bool, user: Any, parent: Job | None) -> Job:
+    require_usable(mapping)
+    what = "a value" if len(lines) == 1 else f"{len(lines):,} values"
+    return jobs.start(
+        company=mapping.company,
+        type=Type.RESTORE,
+        mapping_name=mapping.name,
+        exclusive_key=exclusive_key(mapping),
+        description=f"{mapping.name}, put back {what}",
+        parameters=PutBackParameters(lines=tuple(lines), anyway=anyway).dump(),
+        user=user,
+        parent=parent,
+        one_record=one_record,
+    )
