@@ -24,6 +24,7 @@ LIST_TITLES = {
     Type.ENVIRONMENT: "Environment Change Jobs",
     Type.PREVIEW: "Coupling Previews",
     Type.RESTORE: "Put Back Jobs",
+    Type.UNDO: "Undo Jobs",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -55,6 +56,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.ENVIRONMENT: ("unchanged", "uncoupled"),
     Type.PREVIEW: (),
     Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
+    Type.UNDO: ("uncoupled", "skipped", "failed"),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

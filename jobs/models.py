@@ -33,6 +33,7 @@ class Type(models.TextChoices):
     ENVIRONMENT = "environment", "Environment change"
     PREVIEW = "preview", "Preview"
     RESTORE = "restore", "Put back"
+    UNDO = "undo", "Undo"
 
 
 class State(models.TextChoices):
