@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.commands import TandemCommand
 from core.roles import Can, may
 from coupling.commands import MappingCommand
 from jobs.models import COUNTERS, Job
@@ -25,15 +26,11 @@ class Command(MappingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what every command has; the job says whose company it is."""
-        parser.add_argument("--json", action="store_true", dest="as_json", help="Print JSON for programs.")
-        parser.add_argument(
-            "--user", dest="acting", metavar="NAME", help="Act with the rights of this person, not with all rights."
-        )
-        self.arguments(parser)
+        TandemCommand.add_arguments(self, parser)
 
     def arguments(self, parser: CommandParser) -> None:
         """Add which job, and what of it."""
-        parser.add_argument("job", type=int, metavar="JOB", help="The coupling job's number.")
+        parser.add_argument("id", type=int, metavar="JOB", help="The coupling job's number.")
         parser.add_argument(
             "--preview", action="store_true", help="Say what would end, what stays and why; nothing is changed."
         )
@@ -43,10 +40,10 @@ class Command(MappingCommand):
 
     def authorize_and_run(self, options: dict[str, Any]) -> None:
         """Undo, where the person may in the job's company."""
-        job = Job.objects.select_related("company").filter(pk=options["job"]).first()
+        job = Job.objects.select_related("company").filter(pk=options["id"]).first()
         if job is None or (self.acting is not None and not may(self.acting, Can.READ, job.company)):
             self.refuse(
-                "unknown_job", f"There is no job {options['job']}.", "List them with: manage.py jobs --company NAME"
+                "unknown_job", f"There is no job {options['id']}.", "List them with: manage.py jobs --company NAME"
             )
         self.company = job.company
         self.authorize(Can.READ if options["preview"] else Can.OPERATE, job.company)
