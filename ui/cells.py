@@ -84,10 +84,10 @@ def _changes(value: Changes) -> SafeString | str:
 def becomes(before: str, after: str) -> SafeString:
     """Return a value that was replaced and what it is since, as HTML."""
     return format_html(
-        '<del>{}</del> <span class="visually-hidden">becomes</span>'
-        '<span class="arrow" aria-hidden="true">&rarr;</span> <ins>{}</ins>',
-        _long(before) or _BLANK, _long(after) or _BLANK,
-    )  # fmt: skip
+        '{} <span class="visually-hidden">becomes</span><span class="arrow" aria-hidden="true">&rarr;</span> {}',
+        format_html("<del>{}</del>", _long(before)) if before else _BLANK,
+        format_html("<ins>{}</ins>", _long(after)) if after else _BLANK,
+    )
 
 
 _BLANK = SafeString('<span class="nothing">blank</span>')  # nosec B703

@@ -61,7 +61,8 @@ class Ending:
 
 def endings_of(numbers: Iterable[int]) -> dict[int, Ending]:
     """Return what ended these couplings, as far as somebody noted it."""
-    wanted, found = list(numbers), {}
+    wanted = list(numbers)
+    found: dict[int, Ending] = {}
     for start in range(0, len(wanted), _PART):
         part = wanted[start : start + _PART]
         outcomes = JobOutcome.objects.filter(number__in=part).select_related("job__requested_by").order_by("pk")

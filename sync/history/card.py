@@ -1,7 +1,7 @@
 """The history on a record's card: what synchronization changed of it, day by day, and what it did not write."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,8 +16,8 @@ from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.history.entries import Entry, Written
-from sync.history.lives import lives_of
 from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
+from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
 from ui import ids

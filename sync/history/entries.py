@@ -32,3 +32,9 @@ class Entry:
     status: Status | None = None
     notes: list[str] = field(default_factory=list)
     fields: list[Written] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What stands before the job."""
+        text = ", ".join(filter(None, self.notes))
+        return f"{text}," if text and self.job is not None else text

@@ -42,7 +42,7 @@ def history_listing(company: Company, *, selectable: bool = False) -> Listing:
             Column("winner", "Winner", lambda row: row.line.winner, wrap=True, default=False),
             Column("job", "Job", lambda row: Link(f"Job {row.line.job_id}", job_url(row.job, company))),
             Column("person", "Person", lambda row: row.line.person),
-            Column("mapping", "Mapping", lambda row: row.line.mapping),
+            Column("mapping", "Mapping", lambda row: row.line.mapping, default=False),
             Column("row", "Dataverse Row", lambda row: row.line.row_name, wrap=True, default=False),
             Column("row_id", "Dataverse Row ID", lambda row: row.line.integration_id, default=False),
         ],

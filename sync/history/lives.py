@@ -47,9 +47,7 @@ def lives_of(company: Company, table: LocalTable, record: Any) -> "Lives":
     return Lives(company, table, record.system_id, sorted(found, key=lambda one: one.number)[-MOST:])
 
 
-def _of(
-    one: Coupling | EndedCoupling, number: int, made_at: datetime | None, ended_at: datetime | None = None
-) -> Life:
+def _of(one: Coupling | EndedCoupling, number: int, made_at: datetime | None, ended_at: datetime | None = None) -> Life:
     return Life(number, one.integration_id, one.method, one.job_id, one.criterion, made_at, ended_at)
 
 

@@ -10,7 +10,7 @@
 A pair that changes meanwhile is read again; what stays is told in the checkpoint behind each part.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from uuid import UUID
@@ -235,7 +235,7 @@ class _Undoing:
             columns = [*columns, column]
         rows = self.gateway.read(self.mapping, columns, [one.integration_id for one in couplings])
         by_number = {pair.coupling.id: pair for pair in reader.read_pairs(couplings, rows)}
-        found = [pair for pair in by_number.values()]
+        found = list(by_number.values())
         self.worker.fields.prepare(
             [pair.local.values for pair in found if pair.local], [pair.remote.values for pair in found if pair.remote]
         )
@@ -335,8 +335,3 @@ def _stays(made: Made) -> OutcomeRow:
         Outcome.SKIPPED, Reason(made.why.why.value), made.local_id, made.key, made.name, made.row_id,
         message=made.why.message,
     )  # fmt: skip
-
-
-def outcomes_of(pairs: Iterable[Made]) -> list[OutcomeRow]:
-    """Return what the job would tell of these pairs, were nothing of them changed meanwhile: for previews."""
-    return [_stays(made) if made.why is not None else _ended(_End(made)) for made in pairs]

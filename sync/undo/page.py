@@ -17,7 +17,7 @@ from masterdata import catalog
 from sync.rules.changes import told
 from sync.rules.undoing import Back
 from sync.undo.preview import LISTED, UndoPreview
-from sync.undo.reading import Made
+from sync.undo.reading import Made, Value
 from ui.kit import Action, Cell, Cue, FastTab, Field, Link, Notice, Page, Status, Table
 from ui.links import company_url
 
@@ -152,8 +152,7 @@ def _values_table(found: UndoPreview) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             value.made.key, value.made.name, f"{value.caption}{'' if value.here else ' in Dataverse'}",
-            told(value.held) or _BLANK,
-            (told(value.way.value) or _BLANK) if value.way.what is Back.GOES else Status("Changed since: stays", "warn"),
+            told(value.held) or _BLANK, _way(value),
         )
         for value in found.values
     ]  # fmt: skip
@@ -164,6 +163,11 @@ def _values_table(found: UndoPreview) -> Table:
     )  # fmt: skip
 
 
+def _way(value: Value) -> Cell:
+    if value.way.what is Back.CHANGED_SINCE:
+        return Status("Changed since: stays", "warn")
+    return told(value.way.value) or _BLANK
+
+
 def _more(count: int, cells: int) -> list[tuple[Cell, ...]]:
     return [(f"and {count - LISTED:,} more", *[""] * (cells - 1))] if count > LISTED else []
-

@@ -95,10 +95,9 @@ class MadeByJob:
     def numbers(self) -> "np.ndarray[Any, np.dtype[np.int64]]":
         """The ids of all its couplings, of those that are gone too, in ascending order."""
         gone = EndedCoupling.objects.filter(self._own, company=self.job.company_id)
-        found = [outcomes.numbers_without_rows(self.job)]
-        for query in (self.there.order_by().values_list("pk", flat=True), gone.values_list("number", flat=True)):
-            found.append(np.fromiter(query.iterator(chunk_size=10_000), np.int64))
-        return np.unique(np.concatenate(found))
+        queries = self.there.order_by().values_list("pk", flat=True), gone.values_list("number", flat=True)
+        found = [np.fromiter(query.iterator(chunk_size=10_000), np.int64) for query in queries]
+        return np.unique(np.concatenate([outcomes.numbers_without_rows(self.job), *found]))
 
     def look(self, numbers: Sequence[int]) -> list[Made]:
         """Return how these couplings stand, in their order, with what was written of those that are ended."""
@@ -176,7 +175,8 @@ class MadeByJob:
         for line in chosen.exclude(job__parent=self.job).select_related("job__requested_by"):
             number = by_pair.get((line.local_id, line.integration_id))
             if number is not None:
-                found[number] = f"{line.job.requested_by or 'Somebody'} chose since which side counts (job {line.job_id})"
+                who = line.job.requested_by or "Somebody"
+                found[number] = f"{who} chose since which side counts (job {line.job_id})"
         return found
 
     def _lines(self, local_ids: Sequence[UUID]) -> Any:

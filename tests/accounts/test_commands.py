@@ -159,7 +159,8 @@ def test_an_action_keeps_to_the_role_in_its_company(
     person("vera", Role.VIEWER, alder)
     line = named(LINES[name], tmp_path, job)
     code, document, writes = run_and_watch(*line, "--user", person("stranger", Role.ADMINISTRATOR, birch).username)
-    expected = {**dict.fromkeys(ABOUT_A_JOB, "unknown_job"), "company list": ""} | dict.fromkeys(ABOUT_ALL, "not_permitted")
+    expected = {"company list": ""} | dict.fromkeys(ABOUT_A_JOB, "unknown_job")
+    expected |= dict.fromkeys(ABOUT_ALL, "not_permitted")
     error = document.get("error", {"reason": "", "message": ""})
     assert error["reason"] == expected.get(name, "unknown_company")
     assert "The companies are: Birch." in error["message"] or name in expected

@@ -9,6 +9,8 @@ from coupling.models import Coupling, CouplingBase, CouplingPreview, UndoneRecor
 from jobs.models import Job, Type
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Customer
+from sync.models import SynchronizedValue
+from sync.rules.changes import told
 from sync.rules.transfer import unpack
 from tests.recovery.harness import family
 from tests.recovery.scenarios import World
@@ -39,6 +41,10 @@ def end_state(w: World, root: Job) -> dict[str, Any]:
             for one in pairs
         ),
         "undone records": UndoneRecord.objects.filter(mapping__company=w.company).count(),
+        "history": sorted(
+            (here.get(one.local_id, "gone"), one.field.name, one.side, told(one.before), told(one.after))
+            for one in SynchronizedValue.objects.filter(company=w.company).select_related("field")
+        ),
         "previews": [_preview(one) for one in CouplingPreview.objects.filter(mapping__company=w.company)],
         "jobs": sorted(_job(job, here) for job in jobs),
     }  # fmt: skip
@@ -74,7 +80,7 @@ def _fields(conflict: Any) -> str:
 
 def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
     rows = JobOutcomes(job)
-    told = sorted(
+    outcomes = sorted(
         (
             row.outcome, row.reason, row.local_key, row.local_name or here.get(row.local_id, ""),
             # What was written before the kill is read again under its new name.
@@ -84,7 +90,7 @@ def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
     )  # fmt: skip
     asked = job.records.count() if job.selection_only else -1
     return (job.type, job.description, job.state, job.message, asked, sorted(job.counters.items()),
-            sorted(job.reasons.items()), sorted(told))  # fmt: skip
+            sorted(job.reasons.items()), sorted(outcomes))  # fmt: skip
 
 
 def make_sure_it_adds_up(root: Job) -> None:
@@ -145,7 +151,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
 def _flat(jobs: list[Any]) -> list[Any]:
     """Outcome by outcome."""
     found = []
-    for *head, told in jobs:
+    for *head, rows in jobs:
         found += [(*head[:2], part) for part in head[2:]]
-        found += [(*head[:2], row) for row in told]
+        found += [(*head[:2], row) for row in rows]
     return found

@@ -22,8 +22,8 @@ def timeline(record: Customer) -> list[str]:
     url = f"/c/{record.company.slug}/records/customer/{record.system_id}/"
     text = page_text(signed_in("Viewer").get(url))
     entries = re.findall(r'<div class="what">(.*?)</div>', text, re.S)
-    words = [" ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<time.*?</time>", "", one, flags=re.S)).split()) for one in entries]
-    return [one.replace(" ,", ",") for one in words]
+    words = [re.sub(r"<[^>]+>", " ", re.sub(r"<time.*?</time>", "", one, flags=re.S)) for one in entries]
+    return [" ".join(one.split()).replace(" ,", ",") for one in words]
 
 
 def test_each_life_of_a_coupling_is_told_with_what_ended_it(matching, mapping, adatum, django_user_model):

@@ -180,5 +180,3 @@ def test_an_undo_without_anything_to_end_leaves_all_and_says_why(matching, mappi
     done = run_to_end(waiting)
     assert counters(done) == {"skipped": 2}
     assert {one[1] for one in told(done).values()} == {"not_coupled"}
-
-
