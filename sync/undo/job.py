@@ -269,7 +269,7 @@ class _Undoing:
             ("Back here", [self._caption(one.name) for one in plan.here]),
         ):
             if names:
-                end.notes.append(f"{words}: {put_back_words(names)}.")
+                end.notes.append(f"{words}: {put_back_words(names).removesuffix('.')}.")
         end.notes += plan.stays
 
     def _mark(self, row: RemoteRow | None) -> dict[str, Any]:

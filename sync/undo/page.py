@@ -158,7 +158,7 @@ def _values_table(found: UndoPreview) -> Table:
     ]  # fmt: skip
     total = found.count_values + found.changed_since
     return Table(
-        "What synchronization wrote", ("No.", "Name", "Field", "Holds now", "Goes back to"), [*rows, *_more(total, 5)],
+        "What synchronization wrote", ("No.", "Name", "Field", "Holds now", "What becomes of it"), [*rows, *_more(total, 5)],
         wrap=frozenset({1, 3, 4}), stack=True,
     )  # fmt: skip
 
@@ -166,7 +166,7 @@ def _values_table(found: UndoPreview) -> Table:
 def _way(value: Value) -> Cell:
     if value.way.what is Back.CHANGED_SINCE:
         return Status("Changed since: stays", "warn")
-    return told(value.way.value) or _BLANK
+    return f"Goes back to {told(value.way.value) or _BLANK}"
 
 
 def _more(count: int, cells: int) -> list[tuple[Cell, ...]]:
