@@ -158,8 +158,8 @@ def _values_table(found: UndoPreview) -> Table:
     ]  # fmt: skip
     total = found.count_values + found.changed_since
     return Table(
-        "What synchronization wrote", ("No.", "Name", "Field", "Holds now", "What becomes of it"), [*rows, *_more(total, 5)],
-        wrap=frozenset({1, 3, 4}), stack=True,
+        "What synchronization wrote", ("No.", "Name", "Field", "Holds now", "What becomes of it"),
+        [*rows, *_more(total, 5)], wrap=frozenset({1, 3, 4}), stack=True,
     )  # fmt: skip
 
 
