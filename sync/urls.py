@@ -11,6 +11,7 @@ from sync.full import views as full
 from sync.history import views as history
 from sync.salespeople import views as salespeople
 from sync.start import pages as start
+from sync.undo import views as undo
 
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
@@ -84,6 +85,7 @@ urlpatterns = [
     path(
         "c/<slug:company>/jobs/<int:pk>/set-up-coupling/", coupling_setup.from_outcomes, name="set-up-coupling-outcomes"
     ),
+    path("c/<slug:company>/jobs/<int:pk>/undo/", undo.undo, name="undo"),
     path(_mapping + "uncoupled-rows/", rows_views.uncoupled, name="uncoupled-rows"),
     path(_mapping + "uncoupled-rows/create/", rows_views.create, name="create-here"),
 ]

@@ -1,7 +1,7 @@
 """The history on a record's card: what synchronization changed of it, day by day, and what it did not write."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.roles import Can, may
-from coupling.models import Coupling, couplings_of_table
 from coupling.records.lists import card_url
 from jobs.models import Job, JobOutcome, Outcome, Type
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
+from sync.history.entries import Entry, Written
 from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
+from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
 from ui import ids
@@ -31,40 +32,6 @@ _TOLD = (Outcome.CONFLICT, Outcome.INSERTED, Outcome.UNCOUPLED, Outcome.FAILED, 
 _SINCE = Filter("since", "From", lambda rows, value: rows.filter(at__gte=day_begins(value)), kind="date")
 _UNTIL = Filter("until", "To", lambda rows, value: rows.filter(at__lt=day_begins(value, 1)), kind="date")
 _WAYS = (("", "Both"), ("to", "To Dataverse"), ("from", "From Dataverse"))
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A field of an entry: caption, before, after; where it is put back, and what the link is called for those who
-    hear it.
-    """
-
-    caption: str
-    before: str
-    after: str
-    url: str = ""
-    label: str = ""
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one job did to the record on one side, or another event in its life."""
-
-    at: datetime
-    title: str
-    icon: str
-    job: Link | None = None
-    look: str = ""
-    """"there": it came from Dataverse; "warn": nothing was written."""
-    status: Status | None = None
-    notes: list[str] = field(default_factory=list)
-    fields: list[Written] = field(default_factory=list)
-
-    @property
-    def note(self) -> str:
-        """What stands before the job."""
-        text = ", ".join(filter(None, self.notes))
-        return f"{text}," if text and self.job is not None else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,26 +148,15 @@ class CardHistory:
 
     def _events(self, since: datetime | None) -> list[Entry]:
         """Return what else happened to the record: coupled, created, kept from being written; since when, or ever."""
-        found = [*self._couplings(), *self._outcomes()]
+        lives = lives_of(self.company, self.table, self.record)
+        found = [*lives.entries(), *self._outcomes(lives.told)]
         return [one for one in found if since is None or one.at >= since]
 
-    def _couplings(self) -> Iterable[Entry]:
-        for pair in couplings_of_table(self.company, self.table.name).filter(local_id=self.record.system_id):
-            job = self._job(pair)
-            at = pair.created_at or (job.started_at if job is not None else None)
-            if at is None or pair.pending:
-                continue
-            how = str(pair.get_method_display()).lower()
-            if pair.criterion is not None:
-                how += f", priority {pair.criterion}"
-            yield Entry(at, "Coupled", "couple", self._link(job), notes=[how])
-
-    def _job(self, pair: Coupling) -> Job | None:
-        return Job.objects.filter(pk=pair.job_id, company=self.company).first() if pair.job_id else None
-
-    def _outcomes(self) -> Iterable[Entry]:
+    def _outcomes(self, told: Collection[int]) -> Iterable[Entry]:
+        """Yield what jobs came to; told: the numbers of couplings of whose end is told already."""
         asked = Q(outcome__in=_TOLD, job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
         rows = JobOutcome.objects.filter(asked, local_id=self.record.system_id, job__company=self.company)
+        rows = rows.exclude(number__in=told) if told else rows
         for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
             at = row.job.ended_at or row.job.started_at or row.job.created_at
             link = self._link(row.job)
