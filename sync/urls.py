@@ -36,6 +36,7 @@ urlpatterns = [
     path(_history, history.show, name="history"),
     path(_history + "export/<slug:kind>/", history.export, name="history-export"),
     path(_history + "put-back/", history.put_back, name="put-back"),
+    path(_records + "<uuid:system_id>/history/", history.of_record, name="record-history"),
     path(_environment, environment.show, name="environment"),
     path(_environment + "check/", environment.check, name="environment-check"),
     path(_environment + "choose/", environment.choose, name="environment-choose"),

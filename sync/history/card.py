@@ -1,16 +1,20 @@
-"""The history on a record's card: what synchronization changed of it, day by day, and what it did not write."""
+"""The history of a record: what synchronization changed of it, day by day, and what it did not write.
+
+It has a page of its own, which the record's card fetches below the values.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from core.roles import Can, may
-from coupling.records.lists import card_url
+from coupling.models import EndedCoupling, couplings_of_table
 from jobs.models import Job, JobOutcome, Outcome, Type
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
@@ -48,7 +52,7 @@ class CardHistory:
     def __init__(self, request: HttpRequest, company: Company, table: LocalTable, record: Any) -> None:
         self.request, self.company, self.table, self.record = request, company, table, record
         self.given: Mapping[str, str] = request.GET.dict()
-        self.url = card_url(company, table, record.system_id)
+        self.url = record_history_url(company, table, record)
         self._all = lines_of(company).filter(local_id=record.system_id)
         self._may = may(request.user, Can.OPERATE, company)
 
@@ -84,8 +88,7 @@ class CardHistory:
     def _address(self, **changes: str) -> str:
         kept = {name: self.given.get(name, "") for name in ("field", "since", "until", "way")}
         query = {**kept, **changes}
-        parts = {"table": self.table.name, "system_id": self.record.system_id}
-        return company_url("records:card", self.company, query=query, **parts)
+        return record_history_url(self.company, self.table, self.record, query)
 
     def _fields(self) -> list[tuple[str, str]]:
         """Return the fields of which there are lines of this record: name and caption."""
@@ -192,9 +195,28 @@ def _day_title(day: date) -> str:
     return f"{words}{day.day} {day:%b %Y}"
 
 
+def record_history_url(company: Company, table: LocalTable, record: Any, query: Mapping[str, str] | None = None) -> str:
+    """Return the address of a record's history."""
+    parts = {"table": table.name, "system_id": record.system_id}
+    return company_url("sync:record-history", company, query=query, **parts)
+
+
 def record_section(
-    request: HttpRequest, company: Company, table: LocalTable, record: Any
+    _request: HttpRequest, company: Company, table: LocalTable, record: Any
 ) -> tuple[str, dict[str, Any]] | None:
-    """Return the template and what it shows: for ui.registry.record_section."""
-    context = CardHistory(request, company, table, record).context()
-    return ("sync/history/card.html", {"history": context}) if context is not None else None
+    """Return the template that fetches the history into the card: for ui.registry.record_section. One query."""
+    if not _has_history(company, table, record.system_id):
+        return None
+    return "sync/history/on_card.html", {"history": {"title": TITLE, "url": record_history_url(company, table, record)}}
+
+
+def _has_history(company: Company, table: LocalTable, local_id: UUID) -> bool:
+    """Return whether anything was written of a record, kept from being, coupled or uncoupled."""
+    looked_up = (
+        lines_of(company).filter(local_id=local_id),
+        JobOutcome.objects.filter(local_id=local_id, job__company=company, outcome__in=_TOLD),
+        couplings_of_table(company, table.name).filter(local_id=local_id, pending=False),
+        EndedCoupling.objects.filter(company=company, table=table.name, local_id=local_id),
+    )
+    first, *others = (rows.order_by().values_list("pk", flat=True) for rows in looked_up)
+    return first.union(*others, all=True)[:1].count() > 0

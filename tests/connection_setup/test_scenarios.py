@@ -168,7 +168,8 @@ def test_while_enabled_run_full_synchronization_and_the_job_queue_open_their_pag
     assert check(admin.get(links["Synch. Job Queue Entries"])).h1 == "Job Queue Entries"
     assert check(admin.get(links["Skipped Synch. Records"])).h1 == "Coupled Data Synchronization Errors"
     kinds = {
-        "coupling", "uncoupling", "synchronization", "import", "environment", "preview", "restore", "suggestion", "undo",
+        "coupling", "uncoupling", "synchronization", "import", "environment", "preview", "restore", "suggestion",
+        "undo",
     }  # fmt: skip
     assert set(Type.values) == kinds, "no job there is of another kind"
 

@@ -19,7 +19,7 @@ def adatum(matching):
 
 def timeline(record: Customer) -> list[str]:
     """Return the entries of the record's card in words, newest first."""
-    url = f"/c/{record.company.slug}/records/customer/{record.system_id}/"
+    url = f"/c/{record.company.slug}/records/customer/{record.system_id}/history/"
     text = page_text(signed_in("Viewer").get(url))
     entries = re.findall(r'<div class="what">(.*?)</div>', text, re.S)
     words = [re.sub(r"<[^>]+>", " ", re.sub(r"<time.*?</time>", "", one, flags=re.S)) for one in entries]
