@@ -15,6 +15,7 @@ from coupling.pair_models import UNSETTLED as UNSETTLED
 from coupling.pair_models import UNSETTLED_COUPLING as UNSETTLED_COUPLING
 from coupling.pair_models import Coupling as Coupling
 from coupling.pair_models import CouplingBase as CouplingBase
+from coupling.pair_models import EndedCoupling as EndedCoupling
 from coupling.pair_models import Method as Method
 from coupling.pair_models import NewCouplings as NewCouplings
 from coupling.preview_models import CouplingPreview as CouplingPreview

@@ -193,3 +193,35 @@ class NewCouplings(models.Model):
 
     def __str__(self) -> str:
         return f"couplings {self.first} to {self.last}"
+
+
+class EndedCoupling(models.Model):
+    """A coupling that is not there any more, as it was: what the history of its record tells, and what undoing the job
+    that made it finds missing.
+
+    It is saved with the deletion, whoever deletes the coupling (coupling.couplings.ended).
+    """
+
+    expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
+
+    number = models.BigIntegerField(primary_key=True, help_text="The id that the coupling had.")
+    # The index by the record's id is the one that the card asks; ids are hardly the same in two companies.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
+    mapping_name = models.CharField("mapping", max_length=40)
+    table = models.CharField(max_length=60)
+    local_id = CompactUUIDField()
+    integration_id = CompactUUIDField()
+    method = models.CharField(max_length=8, choices=Method)
+    job_id = models.BigIntegerField(null=True, help_text="The job that made it.")
+    criterion = models.PositiveSmallIntegerField(null=True)
+    made_at = models.DateTimeField(null=True, help_text="Blank for what a coupling job made: it was while that ran.")
+    ended_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["local_id"], name="ended_coupling_of_record"),
+            models.Index(fields=["job_id"], name="ended_coupling_of_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_id} - {self.integration_id}, ended"

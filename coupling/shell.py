@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models.signals import pre_delete
 from django.http import HttpRequest
 
 from connection_setup import hooks
 from connection_setup.guide import assisted_setup
-from core import unsettled
+from core import bulk, unsettled
 from core.roles import Can
 from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
+from coupling.couplings.ended import keep_ended, keep_ended_in_bulk
 from coupling.couplings.preview_job import drop_expired, preview
 from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
@@ -56,6 +58,8 @@ def register() -> None:
     jobs.job_actions(_preview_actions)
     jobs.on_tick(drop_expired)
     jobs.derived_outcomes(Type.COUPLING, CoupledRecords())
+    pre_delete.connect(keep_ended, sender=Coupling)
+    bulk.deleting.connect(keep_ended_in_bulk, sender=Coupling)
     hooks.on_enabled(_follow_ownership)
     hooks.on_moved(_forget_columns)
     hooks.SYNCHRONIZATION_SETUP.provide(

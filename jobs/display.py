@@ -25,6 +25,7 @@ LIST_TITLES = {
     Type.PREVIEW: "Coupling Previews",
     Type.RESTORE: "Put Back Jobs",
     Type.SUGGESTION: "Suggestions of Criteria",
+    Type.UNDO: "Undo Jobs",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -57,6 +58,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.PREVIEW: (),
     Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
     Type.SUGGESTION: (),
+    Type.UNDO: ("uncoupled", "skipped", "failed"),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

@@ -34,6 +34,7 @@ class Type(models.TextChoices):
     PREVIEW = "preview", "Preview"
     RESTORE = "restore", "Put back"
     SUGGESTION = "suggestion", "Suggestion"
+    UNDO = "undo", "Undo"
 
 
 class State(models.TextChoices):

@@ -42,6 +42,8 @@ from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
 from sync.start import services as start
+from sync.undo import page as undo_page
+from sync.undo.job import handle as undo
 from ui import registry
 from ui.kit import Cue
 from ui.links import company_url
@@ -103,8 +105,10 @@ def register() -> None:
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.RESTORE, put_back, label="values put back")
+    jobs.register(Type.UNDO, undo, label="undo of a coupling job")
     jobs.changed_fields(changed_fields)
     jobs.job_actions(job_actions)
+    jobs.job_actions(undo_page.job_actions)
     registry.record_section(record_section)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()

@@ -11,6 +11,7 @@ from sync.full import views as full
 from sync.history import views as history
 from sync.salespeople import views as salespeople
 from sync.start import pages as start
+from sync.undo import views as undo
 
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
@@ -35,6 +36,7 @@ urlpatterns = [
     path(_history, history.show, name="history"),
     path(_history + "export/<slug:kind>/", history.export, name="history-export"),
     path(_history + "put-back/", history.put_back, name="put-back"),
+    path(_records + "<uuid:system_id>/history/", history.of_record, name="record-history"),
     path(_environment, environment.show, name="environment"),
     path(_environment + "check/", environment.check, name="environment-check"),
     path(_environment + "choose/", environment.choose, name="environment-choose"),
@@ -84,6 +86,7 @@ urlpatterns = [
     path(
         "c/<slug:company>/jobs/<int:pk>/set-up-coupling/", coupling_setup.from_outcomes, name="set-up-coupling-outcomes"
     ),
+    path("c/<slug:company>/jobs/<int:pk>/undo/", undo.undo, name="undo"),
     path(_mapping + "uncoupled-rows/", rows_views.uncoupled, name="uncoupled-rows"),
     path(_mapping + "uncoupled-rows/create/", rows_views.create, name="create-here"),
 ]

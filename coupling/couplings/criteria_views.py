@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,6 +55,7 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show the page as stored on the mapping, as it was when a preview was asked for, or as a suggestion says."""
     one = mapping_or_404(access.company_or_404(request, company), mapping)
+    prefetch_related_objects([one], "fields")  # every part of the page looks at them
     selection = _selection(request, one, request.GET)
     if (suggested := _suggested(one, request.GET.get("suggestion", ""))) is not None:
         form = CriteriaForm.from_mapping(one, selection)

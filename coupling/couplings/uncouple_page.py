@@ -25,7 +25,7 @@ from ui.links import company_url
 TITLE = "Delete Couplings"
 _WHAT_STAYS = (
     "No data is deleted on either side; the rows in Dataverse are only released from this company. Deleted couplings "
-    "are found again by match-based coupling, their history is not."
+    "are found again by match-based coupling; what both sides had agreed on is not."
 )
 
 

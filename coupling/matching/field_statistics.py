@@ -34,23 +34,23 @@ class FieldStatistics:
 
 
 def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> FieldStatistics:
-    """Measure the fields of some field mappings on the records inside the table filter; three queries at most."""
+    """Measure the fields of some field mappings on the records inside the table filter; two queries at most."""
     table = local_records.get_table(mapping)
     records = local_records.filtered_records(mapping)
-    total = records.order_by().count()
-    sample: Any = records.order_by()
-    if total > SAMPLE_SIZE:
-        sample = table.model._default_manager.filter(pk__in=records.values("pk")[:SAMPLE_SIZE])
     types = {row.field: local_records.get_field(mapping, row.field).type for row in rows}
     with_placeholders: dict[str, Criterion] = {}
     for row in rows:
         if types[row.field] in _TEXTS and kind_of(criterion := to_criterion(row)):
             with_placeholders.setdefault(row.field, criterion)
-    found: dict[str, tuple[int, int]] = {}
-    if total:
-        found = _read(sample, with_placeholders)
+    count, values = _first_rows(records, list(with_placeholders))
+    is_sample = count > SAMPLE_SIZE
+    count = min(count, SAMPLE_SIZE)
+    found = _judged(values, with_placeholders)
+    if count:
+        sample: Any = records.order_by()
+        if is_sample:
+            sample = table.model._default_manager.filter(pk__in=records.values("pk")[:SAMPLE_SIZE])
         found |= _counted(sample, {name: type_ for name, type_ in types.items() if name not in found})
-    count = min(total, SAMPLE_SIZE)
     fields: dict[str, tuple[int, int]] = {}
     for name in types:
         filled, distinct = found.get(name, (0, 0))
@@ -58,7 +58,7 @@ def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFie
             round(100 * filled / count) if count else 0,
             round(100 * distinct / filled) if filled else 0,
         )
-    return FieldStatistics(count, total > SAMPLE_SIZE, fields)
+    return FieldStatistics(count, is_sample, fields)
 
 
 def _counted(sample: Any, types: Mapping[str, str]) -> dict[str, tuple[int, int]]:
@@ -81,13 +81,18 @@ def _counted(sample: Any, types: Mapping[str, str]) -> dict[str, tuple[int, int]
     return {name: (found[f"filled__{name}"], found[f"distinct__{name}"]) for name in types}
 
 
-def _read(sample: Any, criteria: Mapping[str, Criterion]) -> dict[str, tuple[int, int]]:
+def _first_rows(records: Any, fields: Sequence[str]) -> tuple[int, list[tuple[Any, ...]]]:
+    """Return how many records there are, as far as they are measured and one more, and these fields of the measured."""
+    if not fields:
+        return records[: SAMPLE_SIZE + 1].count(), []
+    rows = list(records.values_list(*fields)[: SAMPLE_SIZE + 1])
+    return len(rows), rows[:SAMPLE_SIZE]
+
+
+def _judged(rows: Sequence[tuple[Any, ...]], criteria: Mapping[str, Criterion]) -> dict[str, tuple[int, int]]:
     """Return (filled, distinct) of the fields that have placeholders, whose values are looked at one by one."""
-    if not criteria:
-        return {}
     found = {}
-    columns: Sequence[tuple[Any, ...]] = list(zip(*sample.values_list(*criteria), strict=True))
-    for (name, criterion), values in zip(criteria.items(), columns, strict=False):
+    for (name, criterion), values in zip(criteria.items(), zip(*rows, strict=True), strict=False):
         keys = ["" if value is None else str(value).strip().casefold() for value in values]
         keys = [key for key in without_placeholders(criterion, keys, values) if key]
         found[name] = len(keys), len(set(keys))

@@ -20,6 +20,7 @@ from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import listing
+from ui.cells import in_sentence
 from ui.kit import Action, Cell, Menu, Notice, Status
 from ui.links import company_url, optional_url
 from ui.registry import Entry, Found, find_records, tell_me_source
@@ -48,6 +49,20 @@ def table_or_404(name: str) -> LocalTable:
         return catalog.table(name)
     except LookupError as error:
         raise Http404(str(error)) from None
+
+
+def record_or_404(company: Company, table: LocalTable, system_id: UUID) -> Any:
+    """Return the company's record. Raises Http404 with a sentence."""
+    record = table.records(company).filter(system_id=system_id).first()
+    if record is None:
+        raise Http404(f"This {in_sentence(table.caption)} does not exist in {company.name}; perhaps it was deleted.")
+    return record
+
+
+def record_title(table: LocalTable, record: Any) -> str:
+    """Return a record's number with its name, as pages about it are headed."""
+    key, title = str(getattr(record, table.key)), str(getattr(record, table.title))
+    return f"{key} · {title}" if title else key
 
 
 def list_url(company: Company, table: LocalTable) -> str:

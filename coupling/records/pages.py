@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company_or_404
-from connection_setup.connection.state import connection_of
+from connection_setup.connection.state import connection_for_request
 from core.roles import Can, may, requires
 from coupling.dead_partners import RELEASE, dead_couplings, rows_in_the_way
 from coupling.models import Coupling, OptionMapping, UndoneRecord, couplings_of_table
@@ -69,7 +69,7 @@ def _export_menu(request: HttpRequest, owner: Company, what: LocalTable) -> Menu
 def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Show one record, its values and its row in Dataverse."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
-    record = _record(owner, what, system_id)
+    record = records.record_or_404(owner, what, system_id)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, record=record)]
     if may(request.user, Can.ADMINISTER, owner):
         actions += [
@@ -82,12 +82,12 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
         )
         for tab, title, names in field_groups(what)
     ]
-    box, state = _dataverse(owner, what, record, PersonReading(request.user))
+    box, state = _dataverse(request, owner, what, record)
     sections = _sections(request, owner, what, record)
     return render.page(
         request,
         Page(
-            _title(what, record),
+            records.record_title(what, record),
             company=owner,
             crumbs=(Link(what.caption_plural, records.list_url(owner, what)),),
             state=state,
@@ -131,7 +131,7 @@ def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
     form = record_form(what, owner, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         record = form.store()
-        messages.success(request, f"{_title(what, record)} has been added.")
+        messages.success(request, f"{records.record_title(what, record)} has been added.")
         return HttpResponseRedirect(records.card_url(owner, what, record.system_id))
     return _form_page(
         request, owner, what, form, title=f"New {in_sentence(what.caption)}", back=records.list_url(owner, what)
@@ -143,8 +143,8 @@ def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
 def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Change a record; a change that somebody else made meanwhile is never overwritten."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
-    record = _record(owner, what, system_id)
-    title, back = _title(what, record), records.card_url(owner, what, system_id)
+    record = records.record_or_404(owner, what, system_id)
+    title, back = records.record_title(what, record), records.card_url(owner, what, system_id)
     form = record_form(what, owner, data=request.POST if request.method == "POST" else None, record=record)
     if request.method == "POST" and form.is_valid():
         form.store()
@@ -158,8 +158,8 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
 def delete(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Delete a record, after asking."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
-    record = _record(owner, what, system_id)
-    title = _title(what, record)
+    record = records.record_or_404(owner, what, system_id)
+    title = records.record_title(what, record)
     if request.method == "POST":
         record.delete()
         messages.success(request, f"{title} has been deleted.")
@@ -227,8 +227,9 @@ def _gist(record: Any, table: LocalTable, names: list[str]) -> str:
     return " · ".join([value for value in values if value][:3])
 
 
-def _dataverse(owner: Company, table: LocalTable, record: Any, reader: Reader) -> tuple[FactBox, Status | None]:
+def _dataverse(request: HttpRequest, owner: Company, table: LocalTable, record: Any) -> tuple[FactBox, Status | None]:
     """Return the fact box about the record's row in Dataverse, and the state in the page's head."""
+    reader = PersonReading(request.user)
     pairs = list(
         couplings_of_table(owner, table.name).filter(local_id=record.system_id).select_related("mapping", "base")
     )
@@ -257,7 +258,7 @@ def _dataverse(owner: Company, table: LocalTable, record: Any, reader: Reader) -
             )
         return FactBox("Dataverse", text=text), Status("Not coupled to Dataverse")
     pair = pairs[0]
-    address = connection_of(owner).environment_url.rstrip("/")
+    address = connection_for_request(request, owner).environment_url.rstrip("/")
     row = f"{address}/main.aspx?pagetype=entityrecord&etn={pair.mapping.integration_table}&id={pair.integration_id}"
     facts = [
         ("Mapping", pair.mapping.name),
@@ -306,19 +307,6 @@ def _history(table: LocalTable, record: Any) -> FactBox:
     if table.columns is None:
         facts.append(("Created", time_ago(record.created_at)))
     return FactBox("History", facts)
-
-
-def _record(owner: Company, table: LocalTable, system_id: UUID) -> Any:
-    """Return the company's record. Raises Http404 with a sentence."""
-    record = table.records(owner).filter(system_id=system_id).first()
-    if record is None:
-        raise Http404(f"This {in_sentence(table.caption)} does not exist in {owner.name}; perhaps it was deleted.")
-    return record
-
-
-def _title(table: LocalTable, record: Any) -> str:
-    key, title = str(getattr(record, table.key)), str(getattr(record, table.title))
-    return f"{key} · {title}" if title else key
 
 
 def _record_url(page: str, owner: Company, table: LocalTable, record: Any) -> str:

@@ -28,7 +28,6 @@ from sync.coupling_setup import services
 from sync.coupling_setup.asked import NEW, Asked
 from sync.coupling_setup.page import TITLE, SetUpPage, mapping_for
 from ui import listing, render
-from ui.cells import in_sentence
 from ui.kit import Action, FastTab, Link, Page, Table
 from ui.links import company_url
 
@@ -68,9 +67,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 def set_up(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Show a record with the rows it may be coupled with, both field by field; couple it, or create its row."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
-    record = what.records(owner).filter(system_id=system_id).first()
-    if record is None:
-        raise Http404(f"This {in_sentence(what.caption)} does not exist in {owner.name}; perhaps it was deleted.")
+    record = records.record_or_404(owner, what, system_id)
     given = request.POST if request.method == "POST" else request.GET
     asked = Asked.of(given.dict(), _next_url(request, given.get("next", "")))
     page = SetUpPage(request, owner, what, record, asked)

@@ -63,7 +63,7 @@ class Ledger:
         if changes.uncoupled:
             outcomes = kept_of_ended(outcomes)
         save_states(self.mapping, changes, job_id=self.job_id, now=self.recorder.now)
-        self._delete_couplings(changes.uncoupled + changes.dropped)
+        self.end_couplings(changes.uncoupled + changes.dropped)
         self._save_due(changes)
         self.undone.save(changes.undone, [*outcomes, *(outcome for _, outcome in changes.unchanged)])
         return outcomes
@@ -77,7 +77,8 @@ class Ledger:
         return outcomes
 
     @staticmethod
-    def _delete_couplings(ids: Sequence[int]) -> None:
+    def end_couplings(ids: Sequence[int]) -> None:
+        """Delete couplings and what is known of their pairs, in a checkpoint."""
         if ids:
             keep_outcomes(ids)
             bulk.delete(Coupling, "id", ids)  # before their bases, so that nobody saves new ones meanwhile

@@ -1,22 +1,27 @@
-"""The history on a record's card: what synchronization changed of it, day by day, and what it did not write."""
+"""The history of a record: what synchronization changed of it, day by day, and what it did not write.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+It has a page of its own, which the record's card fetches below the values.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from core.roles import Can, may
-from coupling.models import Coupling, couplings_of_table
-from coupling.records.lists import card_url
+from coupling.models import EndedCoupling, couplings_of_table
 from jobs.models import Job, JobOutcome, Outcome, Type
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
+from sync.history.entries import Entry, Written
 from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
+from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
 from ui import ids
@@ -34,40 +39,6 @@ _WAYS = (("", "Both"), ("to", "To Dataverse"), ("from", "From Dataverse"))
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A field of an entry: caption, before, after; where it is put back, and what the link is called for those who
-    hear it.
-    """
-
-    caption: str
-    before: str
-    after: str
-    url: str = ""
-    label: str = ""
-
-
-@dataclass(slots=True)
-class Entry:
-    """What one job did to the record on one side, or another event in its life."""
-
-    at: datetime
-    title: str
-    icon: str
-    job: Link | None = None
-    look: str = ""
-    """"there": it came from Dataverse; "warn": nothing was written."""
-    status: Status | None = None
-    notes: list[str] = field(default_factory=list)
-    fields: list[Written] = field(default_factory=list)
-
-    @property
-    def note(self) -> str:
-        """What stands before the job."""
-        text = ", ".join(filter(None, self.notes))
-        return f"{text}," if text and self.job is not None else text
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """The entries of a day, newest first."""
 
@@ -81,7 +52,7 @@ class CardHistory:
     def __init__(self, request: HttpRequest, company: Company, table: LocalTable, record: Any) -> None:
         self.request, self.company, self.table, self.record = request, company, table, record
         self.given: Mapping[str, str] = request.GET.dict()
-        self.url = card_url(company, table, record.system_id)
+        self.url = record_history_url(company, table, record)
         self._all = lines_of(company).filter(local_id=record.system_id)
         self._may = may(request.user, Can.OPERATE, company)
 
@@ -117,8 +88,7 @@ class CardHistory:
     def _address(self, **changes: str) -> str:
         kept = {name: self.given.get(name, "") for name in ("field", "since", "until", "way")}
         query = {**kept, **changes}
-        parts = {"table": self.table.name, "system_id": self.record.system_id}
-        return company_url("records:card", self.company, query=query, **parts)
+        return record_history_url(self.company, self.table, self.record, query)
 
     def _fields(self) -> list[tuple[str, str]]:
         """Return the fields of which there are lines of this record: name and caption."""
@@ -181,26 +151,15 @@ class CardHistory:
 
     def _events(self, since: datetime | None) -> list[Entry]:
         """Return what else happened to the record: coupled, created, kept from being written; since when, or ever."""
-        found = [*self._couplings(), *self._outcomes()]
+        lives = lives_of(self.company, self.table, self.record)
+        found = [*lives.entries(), *self._outcomes(lives.told)]
         return [one for one in found if since is None or one.at >= since]
 
-    def _couplings(self) -> Iterable[Entry]:
-        for pair in couplings_of_table(self.company, self.table.name).filter(local_id=self.record.system_id):
-            job = self._job(pair)
-            at = pair.created_at or (job.started_at if job is not None else None)
-            if at is None or pair.pending:
-                continue
-            how = str(pair.get_method_display()).lower()
-            if pair.criterion is not None:
-                how += f", priority {pair.criterion}"
-            yield Entry(at, "Coupled", "couple", self._link(job), notes=[how])
-
-    def _job(self, pair: Coupling) -> Job | None:
-        return Job.objects.filter(pk=pair.job_id, company=self.company).first() if pair.job_id else None
-
-    def _outcomes(self) -> Iterable[Entry]:
+    def _outcomes(self, told: Collection[int]) -> Iterable[Entry]:
+        """Yield what jobs came to; told: the numbers of couplings of whose end is told already."""
         asked = Q(outcome__in=_TOLD, job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
         rows = JobOutcome.objects.filter(asked, local_id=self.record.system_id, job__company=self.company)
+        rows = rows.exclude(number__in=told) if told else rows
         for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
             at = row.job.ended_at or row.job.started_at or row.job.created_at
             link = self._link(row.job)
@@ -236,9 +195,28 @@ def _day_title(day: date) -> str:
     return f"{words}{day.day} {day:%b %Y}"
 
 
+def record_history_url(company: Company, table: LocalTable, record: Any, query: Mapping[str, str] | None = None) -> str:
+    """Return the address of a record's history."""
+    parts = {"table": table.name, "system_id": record.system_id}
+    return company_url("sync:record-history", company, query=query, **parts)
+
+
 def record_section(
-    request: HttpRequest, company: Company, table: LocalTable, record: Any
+    _request: HttpRequest, company: Company, table: LocalTable, record: Any
 ) -> tuple[str, dict[str, Any]] | None:
-    """Return the template and what it shows: for ui.registry.record_section."""
-    context = CardHistory(request, company, table, record).context()
-    return ("sync/history/card.html", {"history": context}) if context is not None else None
+    """Return the template that fetches the history into the card: for ui.registry.record_section. One query."""
+    if not _has_history(company, table, record.system_id):
+        return None
+    return "sync/history/on_card.html", {"history": {"title": TITLE, "url": record_history_url(company, table, record)}}
+
+
+def _has_history(company: Company, table: LocalTable, local_id: UUID) -> bool:
+    """Return whether anything was written of a record, kept from being, coupled or uncoupled."""
+    looked_up = (
+        lines_of(company).filter(local_id=local_id),
+        JobOutcome.objects.filter(local_id=local_id, job__company=company, outcome__in=_TOLD),
+        couplings_of_table(company, table.name).filter(local_id=local_id, pending=False),
+        EndedCoupling.objects.filter(company=company, table=table.name, local_id=local_id),
+    )
+    first, *others = (rows.order_by().values_list("pk", flat=True) for rows in looked_up)
+    return first.union(*others, all=True)[:1].count() > 0

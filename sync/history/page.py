@@ -7,17 +7,20 @@ from django.http import HttpRequest
 
 from core.roles import Can
 from coupling.page_parts import permission_reason
+from coupling.records import lists as records
 from jobs import display
 from jobs.models import Job, Outcome, Reason, Type
 from jobs.pages.lists import job_url
+from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import off_reason
+from sync.history.card import CardHistory
 from sync.history.listing import TITLE, history_listing, history_url
 from sync.history.parameters import PutBackParameters
 from sync.history.reading import Line
 from ui import ids
 from ui.cells import text_of
-from ui.kit import Action, Link, Menu, Page
+from ui.kit import Action, Link, Menu, Notice, Page
 from ui.links import company_url
 
 PUT_BACK = "Put Back"
@@ -47,6 +50,26 @@ def history_page(request: HttpRequest, company: Company, unavailable: str) -> Pa
             export_menu(company, given),
         ],
         listing=history_listing(company, selectable=not off),
+    )
+
+
+def record_page(request: HttpRequest, company: Company, table: LocalTable, record: Any) -> Page:
+    """Return the page of what happened to one record."""
+    crumbs = [
+        Link(table.caption_plural, records.list_url(company, table)),
+        Link(records.record_title(table, record), records.card_url(company, table, record.system_id)),
+    ]
+    found = CardHistory(request, company, table, record).context()
+    if found is None:
+        nothing = Notice("Synchronization wrote nothing of this record yet, and it was never coupled.")
+        return Page(TITLE, company=company, crumbs=crumbs, help="synchronization.md#history", notices=[nothing])
+    return Page(
+        TITLE,
+        company=company,
+        crumbs=crumbs,
+        help="synchronization.md#history",
+        template="ui/page/sections.html",
+        context={"sections": ["sync/history/card.html"], "history": found},
     )
 
 

@@ -1,5 +1,7 @@
 """Views of Synchronization History: the list, its exports, putting values back."""
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.http import (
     Http404,
@@ -17,6 +19,7 @@ from connection_setup.connection.state import unavailable_text
 from core.roles import Can, requires
 from core.spreadsheets import csv_lines
 from coupling.page_parts import EXPLAINED, show_error
+from coupling.records.lists import record_or_404, table_or_404
 from jobs.errors import EmptySelection
 from jobs.models import Job
 from jobs.pages.lists import job_url
@@ -36,6 +39,15 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show what synchronization wrote: of all, or of a job, a record, a mapping, a field, between two days."""
     owner = company_or_404(request, company)
     return render.page(request, pages.history_page(request, owner, unavailable_text(owner)))
+
+
+@require_safe
+@requires(Can.READ)
+def of_record(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
+    """Show what happened to one record; its card fetches the section from here."""
+    owner, what = company_or_404(request, company), table_or_404(table)
+    record = record_or_404(owner, what, system_id)
+    return render.page(request, pages.record_page(request, owner, what, record))
 
 
 @require_safe

@@ -43,6 +43,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "skipped delete": ("skipped", "delete", "--company", "Alder", "--reason", "local_deleted"),
     "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
     "synchronize --preview": ("synchronize", "CUSTOMER", "--company", "Alder", "--preview"),
+    "undo --preview": ("undo", "JOB", "--preview"),
     "user --company": ("user", "vera", "--role", "Mapper", "--company", "Alder"),
 }  # fmt: skip
 """Lines with more than they must have, where that makes another thing of them."""
@@ -72,7 +73,7 @@ LINES = every_action() | VARIANTS
 
 LOOKING = {
     "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy", "mapping drift",
-    "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
+    "mapping export", "mapping list", "mapping options", "mapping show", "skipped list", "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -84,12 +85,15 @@ ALLOWED = {
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple",
+        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
 }  # fmt: skip
 """What a role in Alder allows; of what is new, nothing but to its administrators."""
+
+ABOUT_A_JOB = {"job", "undo", "undo --preview"}
+"""What names a job, and so no company."""
 
 ABOUT_ALL = {"company create", "rotate_keys", "user"}
 """What is about no company in particular."""
@@ -155,7 +159,8 @@ def test_an_action_keeps_to_the_role_in_its_company(
     person("vera", Role.VIEWER, alder)
     line = named(LINES[name], tmp_path, job)
     code, document, writes = run_and_watch(*line, "--user", person("stranger", Role.ADMINISTRATOR, birch).username)
-    expected = {"job": "unknown_job", "company list": ""} | dict.fromkeys(ABOUT_ALL, "not_permitted")
+    expected = {"company list": ""} | dict.fromkeys(ABOUT_A_JOB, "unknown_job")
+    expected |= dict.fromkeys(ABOUT_ALL, "not_permitted")
     error = document.get("error", {"reason": "", "message": ""})
     assert error["reason"] == expected.get(name, "unknown_company")
     assert "The companies are: Birch." in error["message"] or name in expected
@@ -175,7 +180,7 @@ def test_somebody_without_any_role_is_refused_everything(alder: Company, job: Jo
         if name == "company list":
             assert document == {"companies": []}
             continue
-        expected = "not_permitted" if name in ABOUT_ALL else "unknown_job" if name == "job" else "unknown_company"
+        expected = "not_permitted" if name in ABOUT_ALL else "unknown_job" if name in ABOUT_A_JOB else "unknown_company"
         assert (code, document["error"]["reason"], writes) == (1, expected, []), name
 
 

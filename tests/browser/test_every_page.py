@@ -147,9 +147,11 @@ def places(company: Company) -> dict[str, str]:
 NO_PAGES = {
     "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key",
     "records:import-preview", "records:import-preview-rows", "coupling:export-mappings", "coupling:export-preview",
-    "sync:failures-export", "sync:history-export",
+    "sync:failures-export", "sync:history-export", "sync:undo",
 }  # fmt: skip
-"""What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py."""
+"""What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py, the question
+before a coupling job is undone in test_undo.py.
+"""
 WRONG = {"not found": 404}
 
 

@@ -38,9 +38,17 @@ def operator(in_step: Company) -> Client:
     return signed_in("Operator")
 
 
+def address(name: str, company: Company, record: Any) -> str:
+    return reverse(name, kwargs={"company": company.slug, "table": "customer", "system_id": record.system_id})
+
+
 def card(company: Company, record: Any) -> str:
-    parts = {"company": company.slug, "table": "customer", "system_id": record.system_id}
-    return reverse("records:card", kwargs=parts)
+    return address("records:card", company, record)
+
+
+def history(company: Company, record: Any) -> str:
+    """Return where the card fetches the history from, and a link of it leads."""
+    return address("sync:record-history", company, record)
 
 
 def plain(text: str) -> str:
@@ -122,7 +130,8 @@ def test_the_card_tells_the_record_s_history_day_by_day_with_what_was_not_writte
     patch(remote, coupling_of(mapping, adatum).integration_id, address1_city="Trier")
     synchronize(mapping)
     synchronize(mapping, selection=[adatum.system_id], conflict=ConflictOption.SEND)
-    told = plain(page_text(viewer.get(card(in_step, adatum))))
+    assert f'hx-get="{history(in_step, adatum)}"' in page_text(viewer.get(card(in_step, adatum)))
+    told = plain(page_text(viewer.get(history(in_step, adatum))))
     assert "Synchronization History 3 changes in 2 runs" in told
     for words in (
         "Today, ", "Here to Dataverse", "Dataverse to here", "Not written Update conflict: City",
@@ -131,14 +140,15 @@ def test_the_card_tells_the_record_s_history_day_by_day_with_what_was_not_writte
         assert words in told, words
     assert told.index("Not written") < told.index("Dataverse to here")  # newest first
     assert "Put Back" not in told  # a viewer looks
-    narrowed = plain(page_text(viewer.get(card(in_step, adatum), {"field": "phone_no"})))
+    narrowed = plain(page_text(viewer.get(history(in_step, adatum), {"field": "phone_no"})))
     assert "1 change in 1 run" in narrowed and "Created in Dataverse" not in narrowed
-    assert "No change matches" in plain(page_text(viewer.get(card(in_step, adatum), {"until": "2020-01-01"})))
+    assert "No change matches" in plain(page_text(viewer.get(history(in_step, adatum), {"until": "2020-01-01"})))
 
 
 def test_a_record_that_was_never_written_has_no_history_on_its_card(in_step, viewer):
     new = Customer.objects.create(company=in_step, no="20000", name="New")
     assert "Synchronization History" not in page_text(viewer.get(card(in_step, new))).split("<main", 1)[1]
+    assert "Synchronization wrote nothing of this record yet" in page_text(viewer.get(history(in_step, new)))
 
 
 def test_long_texts_are_shown_in_part_and_whole_to_who_asks(in_step, job, viewer):
@@ -149,11 +159,11 @@ def test_long_texts_are_shown_in_part_and_whole_to_who_asks(in_step, job, viewer
 
 
 def test_an_operator_puts_a_value_back_after_a_question_that_says_what_happens(in_step, job, adatum, operator, remote):
-    text = page_text(operator.get(card(in_step, adatum)))
+    text = page_text(operator.get(history(in_step, adatum)))
     line = SynchronizedValue.objects.get(field__local="city")
     url = page_url(in_step, "put-back")
     assert f"{url}?line={line.pk}&amp;" in text
-    question = page_text(operator.get(url, {"line": line.pk, "back": card(in_step, adatum)}))
+    question = page_text(operator.get(url, {"line": line.pk, "back": history(in_step, adatum)}))
     assert "1 value is put back in Dataverse; the next synchronization brings it here" in question
     assert "10000 Adatum, City in Dataverse: Ulm becomes Bonn again" in question
     given = dict(re.findall(r'<input\s+type="hidden"\s+name="(\w+)"\s+value="([^"]*)"', question))
@@ -162,7 +172,7 @@ def test_an_operator_puts_a_value_back_after_a_question_that_says_what_happens(i
     assert answer.url == reverse("jobs:job", kwargs={"company": in_step.slug, "pk": found.pk})
     assert (found.state, str(found.requested_by)) == ("finished", "operator")
     assert accounts(remote)["Adatum"]["address1_city"] == "Bonn"
-    told = plain(page_text(operator.get(card(in_step, adatum))))
+    told = plain(page_text(operator.get(history(in_step, adatum))))
     assert "Put back in Dataverse operator, by job" in told
 
 
