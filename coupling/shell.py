@@ -14,6 +14,7 @@ from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.ended import keep_ended, keep_ended_in_bulk
+from coupling.couplings.pair_outcomes import mapping_and_table
 from coupling.couplings.preview_job import drop_expired, preview
 from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
@@ -192,13 +193,9 @@ def _preview_actions(_request: HttpRequest, job: Job) -> list[Action]:
 
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     """Return the addresses of the records that a page of outcomes is about, by their ids."""
-    if job.type == Type.IMPORT:
-        table = catalog.table(job.parameters["table"])
-    else:
-        mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
-        if mapping is None:
-            return {}
-        table = local_records.get_table(mapping)
+    table = catalog.table(job.parameters["table"]) if job.type == Type.IMPORT else mapping_and_table(job)[1]
+    if table is None:
+        return {}
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from core import collation
 from jobs.models import Job, JobOutcome, Outcome, OutcomePart, Reason
@@ -87,18 +87,27 @@ class _Group:
         self.job, self.outcome, self.reason, self.text = job, outcome, reason, text
         self._counted = count
         self.rows = JobOutcome.objects.filter(job=job, outcome=outcome, reason=reason)
+        self._known_parts: list[OutcomePart] | None = None
         self._last_unpacked: tuple[int, np.ndarray[Any, np.dtype[np.int64]], list[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self._matching) if self.text else self._counted
 
-    @cached_property
-    def _parts(self) -> list[OutcomePart]:
-        """Return the parts, without what is packed in them."""
-        if self.reason:
-            return []
-        parts = OutcomePart.objects.filter(job=self.job, outcome=self.outcome)
-        return list(parts.defer("numbers", "notes").order_by("first"))
+    def _parts(self, between: tuple[int, int] = (0, 0)) -> list[OutcomePart]:
+        """Return the parts. Where they are read for the first time, what is packed comes along for those between these
+        positions, of the first and behind the last.
+        """
+        if self._known_parts is None:
+            self._known_parts = [] if self.reason else list(self._read_parts(*between))
+        return self._known_parts
+
+    def _read_parts(self, first: int, behind: int) -> "QuerySet[OutcomePart]":
+        wanted = Q(first__lt=behind, first__gt=first - F("count"))
+        parts = OutcomePart.objects.filter(job=self.job, outcome=self.outcome).defer("numbers", "notes")
+        return parts.annotate(
+            packed_numbers=Case(When(wanted, then="numbers"), default=None),
+            packed_notes=Case(When(wanted, then="notes"), default=None),
+        ).order_by("first")
 
     @property
     def _source(self) -> DerivedOutcomes:
@@ -108,7 +117,7 @@ class _Group:
         """Return the outcomes from one place in the list to before another."""
         if self.text:
             return self._at(self._matching[first:behind].tolist())
-        if not self._parts:
+        if not self._parts((first + 1, behind + 1)):
             return list(self.rows.order_by("position", "id")[first:behind])
         return self._at(range(first + 1, behind + 1))
 
@@ -118,7 +127,7 @@ class _Group:
         if not wanted:
             return []
         found = {row.position: row for row in self._stored_at(wanted)}
-        for part in self._parts:
+        for part in self._parts():
             if part.first + part.count <= wanted[0] or part.first > wanted[-1]:
                 continue
             inside = [at for at in wanted if part.first <= at < part.first + part.count and at not in found]
@@ -142,8 +151,11 @@ class _Group:
     def _unpacked(self, part: OutcomePart) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", list[Any]]:
         """Return the numbers and notes of a part; those of the last one are kept for who goes through all."""
         if self._last_unpacked is None or self._last_unpacked[0] != part.pk:
-            part.refresh_from_db(fields=["numbers", "notes"])
-            numbers, notes = unpack_numbers(part.numbers), unpack_notes(part.notes, part.count)
+            packed_numbers, packed_notes = vars(part).pop("packed_numbers", None), vars(part).pop("packed_notes", None)
+            if packed_numbers is None:
+                row = OutcomePart.objects.filter(pk=part.pk).values_list("numbers", "notes")
+                packed_numbers, packed_notes = row.get()
+            numbers, notes = unpack_numbers(packed_numbers), unpack_notes(packed_notes, part.count)
             self._last_unpacked = part.pk, numbers, notes
         return self._last_unpacked[1:]
 
@@ -155,9 +167,9 @@ class _Group:
             condition |= Q(**{lookup: self.text})
         stored = self.rows.filter(condition).values_list("position", flat=True)
         found = [np.fromiter(stored.iterator(chunk_size=_READ), np.int64)]
-        if self._parts:
+        if self._parts():
             known = np.fromiter(self._source.find(self.job, self.text), np.int64)
-            derived = np.concatenate([part.first + self._places_in(part, known) for part in self._parts])
+            derived = np.concatenate([part.first + self._places_in(part, known) for part in self._parts()])
             # What has got a row since is told from that one.
             kept = np.fromiter(self.rows.values_list("position", flat=True).iterator(chunk_size=_READ), np.int64)
             found.append(np.setdiff1d(derived, kept))
@@ -173,8 +185,16 @@ class _Group:
         return np.flatnonzero(hits)
 
 
+def with_parts_known(jobs: "QuerySet[Job]") -> "QuerySet[Job]":
+    """Return the jobs, each of which knows whether it has outcomes without rows."""
+    return jobs.annotate(_has_parts=Exists(OutcomePart.objects.filter(job=OuterRef("pk"))))
+
+
 def has_parts(job: Job) -> bool:
-    """Return whether a job has outcomes without rows."""
+    """Return whether a job has outcomes without rows; one query, unless it was read by `with_parts_known`."""
+    known: bool | None = vars(job).get("_has_parts")
+    if known is not None:
+        return known
     return OutcomePart.objects.filter(job=job).exists()
 
 

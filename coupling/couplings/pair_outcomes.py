@@ -99,7 +99,14 @@ def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def mapping_and_table(job: Job) -> tuple[IntegrationTableMapping | None, LocalTable | None]:
-    """Return a job's mapping and the local table it is about, as far as they are there yet."""
+    """Return a job's mapping and the local table it is about, as far as they are there yet; one query, kept."""
+    kept: tuple[IntegrationTableMapping | None, LocalTable | None] | None = vars(job).get("_mapping_and_table")
+    if kept is None:
+        kept = vars(job)["_mapping_and_table"] = _mapping_and_table(job)
+    return kept
+
+
+def _mapping_and_table(job: Job) -> tuple[IntegrationTableMapping | None, LocalTable | None]:
     mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
     if mapping is None:
         return None, None

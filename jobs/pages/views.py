@@ -21,7 +21,7 @@ from core.spreadsheets import csv_lines
 from jobs import display, services
 from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, Outcome, Reason
-from jobs.outcomes import JobOutcomes
+from jobs.outcomes import JobOutcomes, with_parts_known
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
 from jobs.registry import Schedule, error_url, registry
@@ -181,7 +181,8 @@ def cancel_selected(request: HttpRequest, company: str) -> HttpResponse:
 
 def _company_and_job(request: HttpRequest, slug: str, pk: int) -> tuple[Company, Job]:
     company = access.company_or_404(request, slug)
-    job = Job.objects.select_related("parent", "requested_by").filter(company=company, pk=pk).first()
+    jobs = with_parts_known(Job.objects.select_related("parent", "requested_by"))
+    job = jobs.filter(company=company, pk=pk).first()
     if job is None:
         raise Http404(f"{company.name} has no job {pk}. It may have been deleted.")
     job.company = company
