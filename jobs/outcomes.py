@@ -8,7 +8,7 @@ Where an outcome of a part has a row, too, that was written before what it is to
 Pages, commands, exports and the history of a record read outcomes here; only who writes them knows their forms.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -232,6 +232,11 @@ def rows_of(job: Job, *outcomes: str) -> "QuerySet[JobOutcome]":
     them.
     """
     return job.outcomes.filter(outcome__in=outcomes) if outcomes else job.outcomes.all()
+
+
+def rows_of_record(company: Company, local_id: UUID, outcomes: Collection[str]) -> "QuerySet[JobOutcome]":
+    """Return the rows of these outcomes that the jobs of a company have about one record; in no order."""
+    return JobOutcome.objects.filter(local_id=local_id, job__company=company, outcome__in=outcomes)
 
 
 def rows_in_order(job: Job, outcome: str = "", reason: str | None = None) -> "QuerySet[JobOutcome]":

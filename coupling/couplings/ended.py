@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from core import bulk
 from coupling.models import Coupling, EndedCoupling
-from jobs.models import Job, JobOutcome
+from jobs.models import Job, Outcome
+from jobs.outcomes import ends_of
 
 _PART = 500
 _COLUMNS = (
@@ -65,7 +66,7 @@ def endings_of(numbers: Iterable[int]) -> dict[int, Ending]:
     found: dict[int, Ending] = {}
     for start in range(0, len(wanted), _PART):
         part = wanted[start : start + _PART]
-        outcomes = JobOutcome.objects.filter(number__in=part).select_related("job__requested_by").order_by("pk")
+        outcomes = ends_of(part).exclude(outcome=Outcome.COUPLED).select_related("job__requested_by")
         found |= {one.number: Ending(one.job, one.reason) for one in outcomes if one.number is not None}
         found |= {
             entry.object_id: Ending(person=str(entry.actor or ""))

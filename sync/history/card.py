@@ -9,13 +9,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from core.roles import Can, may
 from coupling.models import EndedCoupling, couplings_of_table
 from jobs.models import Job, JobOutcome, Outcome, Type
+from jobs.outcomes import rows_of_record
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
@@ -157,8 +158,8 @@ class CardHistory:
 
     def _outcomes(self, told: Collection[int]) -> Iterable[Entry]:
         """Yield what jobs came to; told: the numbers of couplings of whose end is told already."""
-        asked = Q(outcome__in=_TOLD, job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
-        rows = JobOutcome.objects.filter(asked, local_id=self.record.system_id, job__company=self.company)
+        rows = rows_of_record(self.company, self.record.system_id, _TOLD)
+        rows = rows.filter(job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
         rows = rows.exclude(number__in=told) if told else rows
         for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
             at = row.job.ended_at or row.job.started_at or row.job.created_at
@@ -214,7 +215,7 @@ def _has_history(company: Company, table: LocalTable, local_id: UUID) -> bool:
     """Return whether anything was written of a record, kept from being, coupled or uncoupled."""
     looked_up = (
         lines_of(company).filter(local_id=local_id),
-        JobOutcome.objects.filter(local_id=local_id, job__company=company, outcome__in=_TOLD),
+        rows_of_record(company, local_id, _TOLD),
         couplings_of_table(company, table.name).filter(local_id=local_id, pending=False),
         EndedCoupling.objects.filter(company=company, table=table.name, local_id=local_id),
     )

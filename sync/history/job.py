@@ -19,7 +19,8 @@ from coupling.gateway import Gateway
 from coupling.mappings import column_looks
 from coupling.mappings.services import require_usable
 from coupling.models import IntegrationTableMapping
-from jobs.models import JobOutcome, Outcome, Reason
+from jobs.models import Outcome, Reason
+from jobs.outcomes import rows_of
 from jobs.running.context import JobContext, OutcomeRow
 from masterdata.models import ChangedBy
 from sync.engine.chunk import LIMITED, ChunkChanges, LocalUpdate
@@ -87,7 +88,7 @@ class _PuttingBack:
             point.resume["after"] = behind
 
     def _without_outcome(self, ids: Sequence[_Ids]) -> list[_Ids]:
-        told = JobOutcome.objects.filter(job=self.context.job, local_id__in=[local_id for local_id, _ in ids])
+        told = rows_of(self.context.job).filter(local_id__in=[local_id for local_id, _ in ids])
         done = set(told.values_list("local_id", "integration_id"))
         return [one for one in ids if one not in done]
 

@@ -7,7 +7,8 @@ from coupling import local_records
 from coupling.matching.choice_rows import choice_name
 from coupling.models import IntegrationTableMapping, OptionMapping, pairs_of
 from jobs.errors import Ended
-from jobs.models import Job, JobOutcome, Outcome, Reason
+from jobs.models import Job, Outcome, Reason
+from jobs.outcomes import rows_of
 from jobs.running.context import JobContext, OutcomeRow
 from sync.rules.undoing import Standing, stays
 
@@ -21,7 +22,7 @@ def undo_choices(context: JobContext, mapping: IntegrationTableMapping, undone: 
     """End what a job coupled with choices, in one transaction, and the job that undoes it."""
     there = choices_there(undone, mapping)
     ids = {one.local_id for one in there}
-    coupled = JobOutcome.objects.filter(job=undone, outcome=Outcome.COUPLED).order_by("pk")
+    coupled = rows_of(undone, Outcome.COUPLED).order_by("pk")
     gone = [one for one in coupled if one.local_id is not None and one.local_id not in ids]
     now = {one.local_id: one for one in pairs_of(mapping).filter(local_id__in=[one.local_id for one in gone])}
     names = local_records.read_keys_and_names(mapping, [*ids])

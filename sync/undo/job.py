@@ -22,7 +22,8 @@ from coupling.mappings import column_looks
 from coupling.mappings.services import get_mapping, require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow, WriteResult
-from jobs.models import Job, JobOutcome, Outcome, Reason
+from jobs.models import Job, Outcome, Reason
+from jobs.outcomes import rows_of
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 from masterdata.models import ChangedBy
 from sync.engine.chunk import LIMITED, ChunkChanges, LocalUpdate
@@ -138,7 +139,7 @@ class _Undoing:
 
     def _left(self, numbers: Sequence[int]) -> list[Made]:
         """Return those of the couplings that have no outcome in this job yet, as they stand now."""
-        own = JobOutcome.objects.filter(job=self.context.job)
+        own = rows_of(self.context.job)
         ended = set(own.filter(number__in=list(numbers)).values_list("number", flat=True))
         left = self.made.look([number for number in numbers if number not in ended])
         ids = [one.local_id for one in left if one.local_id is not None]
