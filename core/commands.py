@@ -5,7 +5,6 @@ progress goes to stderr.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from decimal import Decimal
@@ -133,14 +132,6 @@ class TandemCommand(BaseCommand):
     def usage_error(self, message: str) -> NoReturn:
         """End with exit code 2: the arguments make no sense together."""
         raise CommandError(message, returncode=2)
-
-    def agreed(self, question: str) -> bool:
-        """Ask whoever sits at the terminal; y or yes agrees. A program is not asked: its options say what it wants."""
-        if self.as_json or not sys.stdin.isatty():
-            return True
-        self.stdout.write(f"{question} [y/N] ", ending="")
-        self.stdout.flush()
-        return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
     def print_json(self, content: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout."""

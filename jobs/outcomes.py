@@ -206,11 +206,12 @@ def outcomes_without_rows(job: Job) -> set[str]:
 def told_of(job: Job, outcome: str, numbers: Sequence[int]) -> list[JobOutcome]:
     """Return those of a job's outcomes without rows that are known by these numbers, as they are told now."""
     wanted, found = np.asarray(numbers, np.int64), []
-    for part in OutcomePart.objects.filter(job=job, outcome=outcome).order_by("first").iterator(chunk_size=50):
+    parts = OutcomePart.objects.filter(job=job, outcome=outcome).defer("notes").order_by("first")
+    for part in parts.iterator(chunk_size=50):
         known = unpack_numbers(part.numbers)
         if not len(places := np.flatnonzero(np.isin(known, wanted))):
             continue
-        notes = unpack_notes(part.notes, part.count)
+        notes = unpack_notes(part.notes, part.count)  # read now: they take most of a part
         own = known[places].tolist()
         rows = registry.derived[job.type].rows(job, own, [notes[place] for place in places])
         for row, number, place in zip(rows, own, places.tolist(), strict=True):

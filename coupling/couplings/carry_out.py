@@ -95,7 +95,7 @@ class _Carrying:
             for one in records if one.local_id in changed
         ]  # fmt: skip
         left = [one for one in records if one.local_id not in changed]
-        if found in _WITHOUT_MATCH:
+        if left and found in _WITHOUT_MATCH:
             matched = self._matched_since()
             outcomes += [self._failed(one, *matched[one.local_id]) for one in left if one.local_id in matched]
             left = [one for one in left if one.local_id not in matched]

@@ -29,6 +29,8 @@ def measured_text(form: CriteriaForm) -> str:
     if kept is None:
         return _fill_here(form)
     found = Measurement.load(kept.measured)
+    if not found.pairs:
+        return _fill_here(form)
     for row in form.rows:
         way = found.way(row.compared) or next(
             (one.ways[0] for one in found.pairs if (one.field, one.column) == (row.field, row.column)), None

@@ -73,7 +73,7 @@ def _state(mapping: IntegrationTableMapping) -> State:
 def _read(seen: str) -> State | None:
     try:
         return msgspec.json.decode(seen, type=State) if 0 < len(seen) <= _LONGEST else None
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
 
 

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from coupling import local_records
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs import outcomes
-from jobs.models import Job
+from jobs.models import Job, JobOutcome, Outcome
 from masterdata.catalog import LocalTable
 
 _PART = 500
@@ -41,16 +41,22 @@ def pairs_by_id(numbers: Sequence[int]) -> dict[int, KnownPair]:
         found = Coupling.objects.filter(pk__in=part).values_list("pk", "local_id", "integration_id", "criterion")
         pairs |= {pk: KnownPair(local_id, row_id, criterion) for pk, local_id, row_id, criterion in found}
         if gone := [number for number in part if number not in pairs]:
-            pairs |= {
-                one.number: KnownPair(
-                    one.local_id, one.integration_id, (one.detail or {}).get("criterion"), one.local_key, one.local_name
-                )
-                for one in outcomes.ends_of(gone)
-                if one.number is not None and one.local_id is not None
-            }
-        if unknown := [number for number in part if number not in pairs]:
-            pairs |= _deleted_by_people(_deletions().filter(object_id__in=unknown))
+            # What was kept of a coupling has values in place of the criterion, which its end still knows.
+            ends = list(outcomes.ends_of(gone))
+            pairs |= _ended([one for one in ends if one.outcome == Outcome.COUPLED])
+            pairs |= _deleted_by_people(_deletions().filter(object_id__in=gone))
+            pairs |= _ended([one for one in ends if one.outcome != Outcome.COUPLED])
     return pairs
+
+
+def _ended(ends: Iterable[JobOutcome]) -> dict[int, KnownPair]:
+    return {
+        one.number: KnownPair(
+            one.local_id, one.integration_id, (one.detail or {}).get("criterion"), one.local_key, one.local_name
+        )
+        for one in ends
+        if one.number is not None and one.local_id is not None
+    }
 
 
 def _deletions() -> "QuerySet[LogEntry]":

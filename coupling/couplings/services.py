@@ -301,8 +301,8 @@ def delete_coupling(coupling: Coupling, user: Any) -> None:
     key, name = names_of_pairs(coupling.mapping, [coupling]).get(coupling.pk, ("", ""))
     kept = {"criterion": coupling.criterion, "key": key, "name": name}
     audit.record_audit_entry(coupling, LogEntry.Action.DELETE, changes, user=user, kept=kept)
+    keep_outcomes([coupling.pk])  # locks the job first, as jobs that end couplings do
     Coupling.objects.select_for_update().filter(pk=coupling.pk).first()  # so that nobody saves a new base meanwhile
-    keep_outcomes([coupling.pk])
     coupling.delete()  # with its base
 
 

@@ -5,6 +5,7 @@ What is read is not saved: after a lost worker both sides are read again.
 
 import time
 
+from core.refusals import NotUsable
 from coupling import local_records
 from coupling.couplings.match_step import PROGRESS_INTERVAL_S, without_ending
 from coupling.gateway import Gateway
@@ -12,7 +13,7 @@ from coupling.mappings import column_looks
 from coupling.mappings.services import get_mapping
 from coupling.matching.measurement import Measurement
 from coupling.matching.measuring import Measuring
-from coupling.models import CriteriaMeasurement
+from coupling.models import CriteriaMeasurement, IntegrationTableMapping
 from jobs.running.context import JobContext
 
 
@@ -36,6 +37,8 @@ def suggest(context: JobContext) -> None:
 
     found = Measuring(mapping, gateway, stopped, note).measure()
     with context.checkpoint() as point:
+        if not IntegrationTableMapping.objects.select_for_update(no_key=True).filter(pk=mapping.pk).exists():
+            raise NotUsable(f"The mapping {mapping.name} was deleted while its fields were measured.")
         CriteriaMeasurement.objects.filter(mapping=mapping).delete()  # the newest one alone is shown
         CriteriaMeasurement.objects.create(job=context.job, mapping=mapping, measured=found.dump())
         point.total = found.records

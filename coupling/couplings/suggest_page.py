@@ -124,6 +124,8 @@ def _notices(
     if found.records and not found.suggestions:
         text = (
             "No field that identifies a record has a value that a row in Dataverse has too, and no two fields together."
+            if found.pairs
+            else "No field of this mapping can be compared. Not measured says why."
         )
         notices.append(Notice(text, "warn", "Nothing to suggest"))
     if not found.records:

@@ -208,7 +208,7 @@ def schedule_mappings(company: Any) -> int:
 def schedule_mapping(mapping: IntegrationTableMapping, *, on: bool) -> None:
     """Have a mapping run by itself, the first time after one period, or not any more."""
     schedule(mapping, on=on)
-    mapping.save(update_fields=["scheduled", "next_run_at"])
+    mapping.save(update_fields=["scheduled", "next_run_at", "on_hold_since"])
 
 
 @transaction.atomic

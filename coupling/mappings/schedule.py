@@ -4,7 +4,7 @@ On Hold with Inactivity Timeout: a mapping rests until a record here changes, or
 """
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -27,8 +27,20 @@ def hold(mapping: IntegrationTableMapping) -> None:
     With a timeout of 0 only a record that changes wakes it.
     """
     mapping.on_hold_since = timezone.now()
+    mapping.next_run_at = _end_of_hold(mapping, mapping.on_hold_since)
+
+
+def _end_of_hold(mapping: IntegrationTableMapping, since: datetime) -> datetime | None:
     minutes = mapping.inactivity_timeout_minutes
-    mapping.next_run_at = mapping.on_hold_since + timedelta(minutes=minutes) if minutes else None
+    return since + timedelta(minutes=minutes) if minutes else None
+
+
+def _keeps_its_stamps(mapping: IntegrationTableMapping) -> bool:
+    """Return whether a record's change is seen by its own stamp: another app's records are looked at by runs alone."""
+    try:
+        return local_records.get_table(mapping).columns is None
+    except local_records.Unusable:
+        return False
 
 
 def is_woken(mapping: IntegrationTableMapping) -> bool:
@@ -60,8 +72,11 @@ def follow_schedule(mapping: IntegrationTableMapping, changed: Collection[str]) 
         elif mapping.next_run_at is not None and soon < mapping.next_run_at:
             mapping.next_run_at = soon
             found.add("next_run_at")
+    if "inactivity_timeout_minutes" in changed and mapping.on_hold_since is not None:
+        mapping.next_run_at = _end_of_hold(mapping, mapping.on_hold_since)
+        found.add("next_run_at")
     if "direction" in changed and mapping.uid_kind == "option" and mapping.scheduled:
-        if mapping.direction == Direction.TO:
+        if mapping.direction == Direction.TO and _keeps_its_stamps(mapping):
             hold(mapping)
         else:
             schedule(mapping, on=True)

@@ -59,7 +59,7 @@ class Measuring:
         all_records = records.count()
         others = inside.count() - all_records
         if not self._criteria:
-            return Measurement(others=others, left_out=self.left_out)
+            return Measurement(records=all_records, others=others, left_out=self.left_out)
         given = [replace(one, priority=at) for at, one in enumerate(self._criteria)]
         run = MatchingRun(self.mapping, given, self.gateway, records, self.mapping.blank_is_no_match)
         sides = MeasuredSides(

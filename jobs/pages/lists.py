@@ -222,7 +222,9 @@ def changes_of(job: Job, rows: Sequence[Any]) -> None:
     for provider in registry.changed_fields if modified else ():
         known |= provider(job, modified)
     for row in rows:
-        told = known.get(row.local_id) or (display.written_fields(row.detail) if row in modified else [])
+        told = known.get(row.local_id) or (
+            display.written_fields(row.detail) if row.outcome == Outcome.MODIFIED else []
+        )
         row.changes = Changes(tuple(told))
 
 

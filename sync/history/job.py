@@ -161,6 +161,7 @@ class _PuttingBack:
             )
             for plan in plans
             if (plan.pair.coupling.local_id, plan.row_id) not in told and plan.fields
+            and not (plan.columns and not plan.was_sent)  # Dataverse asked to wait before it was sent
         ]  # fmt: skip
 
     # -- reading ------------------------------------------------------------------------------------------------------

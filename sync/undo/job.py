@@ -157,7 +157,8 @@ class _Undoing:
                 kept = {str(one.made.number): {c.name: c.before for c in one.plan.there} for one in sent if one.plan}
                 point.resume = {**self.context.resume, _SENDING: kept}
         wait_s = self._send(sent, last=last)
-        wait_s = max(wait_s, self._release([one for one in ends if not one.sends and not one.fails], last=last))
+        quiet = [one for one in ends if not (one.sends or one.fails or one.waits)]
+        wait_s = max(wait_s, self._release(quiet, last=last))
         with self.context.checkpoint() as point:
             self._save(point, ends, last=last)
             point.resume = {**self.context.resume, _SENDING: {}}

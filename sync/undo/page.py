@@ -80,14 +80,22 @@ def undo_page(job: Job, mapping: IntegrationTableMapping, found: UndoPreview, fo
         cues=_cues(found, stay),
         fast_tabs=tabs,
         form_url=company_url("sync:undo", company, pk=job.pk),
-        submit=Action(TITLE, icon="reset", primary=True, off="" if found.count_ended else "nothing of it can end"),
+        submit=Action(
+            TITLE,
+            icon="reset",
+            primary=True,
+            off="nothing of it can end" if found.whole and not found.count_ended else "",
+        ),
         cancel=Link("Cancel", back),
     )
 
 
 def _what_happens(found: UndoPreview) -> str:
     if not found.count_ended:
-        return "Nothing: every coupling that the job made was ended, or touched by somebody since."
+        looked_at = "every coupling that the job made" if found.whole else f"each of the first {found.looked_at:,}"
+        return (
+            f"{'Nothing' if found.whole else 'Of these nothing'}: {looked_at} was ended, or touched by somebody since."
+        )
     count = "The coupling ends" if found.count_ended == 1 else f"{found.count_ended:,} couplings end"
     return (
         f"{count} that the job made and nobody touched since. Records and rows stay; the rows are released from this "

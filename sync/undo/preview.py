@@ -10,7 +10,7 @@ from sync.rules.changes import told
 from sync.rules.undoing import Back
 from sync.undo.reading import PART, Made, MadeByJob, Value
 
-LOOKED_AT = 20_000
+LOOKED_AT = 2_000
 """Couplings of which a page tells what would become of them; the job looks at all."""
 LISTED = 100
 """Records and values that a page lists one by one."""

@@ -197,7 +197,9 @@ class MadeByJob:
             return
         fields: dict[int, SynchronizedField] = {}
         found: dict[tuple[_Ids, int, int], list[Write]] = defaultdict(list)
-        for line in self._lines([local_id for local_id, _ in by_pair]).select_related("field"):
+        # What people asked to be put back is their word on the value, not something that synchronization did.
+        lines = self._lines([local_id for local_id, _ in by_pair]).exclude(job__type__in=(Type.RESTORE, Type.UNDO))
+        for line in lines.select_related("field"):
             made = by_pair.get((line.local_id, line.integration_id))
             if made is None or (made.created and line.side == WrittenSide.INTEGRATION):
                 continue

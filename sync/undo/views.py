@@ -32,12 +32,12 @@ def undo(request: HttpRequest, company: str, pk: int) -> HttpResponse:
             return redirect_to_job(request, owner, start_undo(job=job, values=values, user=request.user))
         require_enabled(owner)
         mapping = undoable(job)
+        if mapping.uid_kind == "option":
+            total = len(choices_there(job, mapping))
+            found = UndoPreview(total=total, looked_at=total, count_ended=total)
+        else:
+            found = preview(MadeByJob(job, mapping))
     except EXPLAINED as error:
         show_error(request, error)
         return HttpResponseRedirect(job_url(job, owner))
-    if mapping.uid_kind == "option":
-        total = len(choices_there(job, mapping))
-        found = UndoPreview(total=total, looked_at=total, count_ended=total)
-    else:
-        found = preview(MadeByJob(job, mapping))
     return render.page(request, undo_page(job, mapping, found, UndoForm(initial={"values": BACK})))

@@ -194,8 +194,6 @@ class Command(MappingFileCommand):
         changes = _changes(options)
         if changes == edit.Changes():
             self.usage_error(f"mapping set needs something to change, such as {' or '.join(_SETTINGS)}.")
-        if (asked := edit.question(mapping, changes)) is not None and not self.agreed(asked.text):
-            self.refuse("not_confirmed", f"{mapping.name} stays as it was.", "Answer y to change it.")
         try:
             asks = changes.integration_filter is not None or changes.insert_values is not None
             columns = edit.live_columns(mapping) if asks else None

@@ -143,8 +143,9 @@ class FieldRows:
     def settle_ways(self) -> None:
         """Choose for each pair the widest direction that fits where what is chosen does not, or nothing is."""
         for row in self.rows:
-            if row.column and row.ways and row.direction not in [way.value for way in row.ways]:
-                fits, _ = fitting_direction(self.sides, row.field, self.sides.columns[row.column])
+            column = self.sides.columns.get(row.column)  # none for one that is gone
+            if column is not None and row.ways and row.direction not in [way.value for way in row.ways]:
+                fits, _ = fitting_direction(self.sides, row.field, column)
                 row.direction = str(fits or AS_FITS)
 
     @property

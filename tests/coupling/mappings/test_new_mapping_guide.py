@@ -355,5 +355,7 @@ def test_a_direction_is_chosen_among_those_in_which_the_pair_fits(at_fields, pla
     }  # fmt: skip
     page = fields_page(at_fields, plans, look="1", **{"column-seats": "new_seats", "direction-seats": "bidirectional"})
     assert "bidirectional" not in chosen_way(page, "seats") and sum(chosen_way(page, "seats").values()) == 1
+    gone = {"column-name": "gone", "direction-name": ""}
+    assert at_fields.post(url(plans, "fields"), {**FIELDS, "look": "1", **gone}).status_code == 200
     take(at_fields, plans, "fields", {**FIELDS, "direction-name": "to_integration_table"})
     assert chosen_way(read(at_fields.get(url(plans, "fields"))).root, "name")["to_integration_table"]

@@ -47,6 +47,17 @@ def test_each_life_of_a_coupling_is_told_with_what_ended_it(matching, mapping, a
     assert ended == f"Coupling deleted by ada, by job {ending.pk}"
 
 
+def test_who_deleted_a_matched_coupling_is_told_and_not_the_job_that_made_it(
+    matching, mapping, adatum, django_user_model
+):
+    ada, bob = (django_user_model.objects.create_user(name) for name in ("ada", "bob"))
+    job = couple(mapping, user=ada)
+    delete_coupling(coupling_of(mapping, adatum), bob)
+    deleted, coupled = timeline(adatum)
+    assert deleted == "Coupling deleted by bob"
+    assert coupled.endswith(f"match-based, Name Adatum (priority 0), by ada, by job {job.pk}")
+
+
 def test_couplings_are_kept_however_they_end_but_not_with_their_mapping(matching, mapping, adatum):
     couple(mapping)
     coupling_of(mapping, adatum).delete()

@@ -10,6 +10,7 @@ from jobs.models import Job
 from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
+from sync.history.services import put_back
 from sync.models import SynchronizedValue
 from sync.undo.services import start_undo
 from tests.sync.conftest import accounts, counters, coupling_of, patch, synchronize
@@ -76,6 +77,20 @@ def test_a_value_that_somebody_changed_since_stays_and_is_told(mapping, adatum, 
     assert counters(done) == {"uncoupled": 2}
     row = accounts(remote)["Adatum"]
     assert (row["address1_city"], row["telephone1"]) == ("Aachen", "555-9")
+    assert "City was changed in Dataverse since" in told(done)["10000"][2]
+
+
+def test_what_a_person_put_back_stays(matching, mapping, adatum, remote):
+    job = couple(mapping, synchronize=True, conflicts=ConflictOption.SEND)
+    first = accounts(remote)["Adatum"]["address1_city"]
+    edit(adatum, city="Essen")
+    synchronize(mapping)
+    line = SynchronizedValue.objects.filter(local_id=adatum.system_id, field__local="city").latest("pk")
+    (restoring,) = put_back(company=matching, lines=[line.pk])
+    run_to_end(restoring)
+    assert accounts(remote)["Adatum"]["address1_city"] == first
+    done = undo(job)
+    assert accounts(remote)["Adatum"]["address1_city"] == first
     assert "City was changed in Dataverse since" in told(done)["10000"][2]
 
 
