@@ -139,6 +139,7 @@ def pages(client: Client, job: Job, **asked: str) -> tuple[str, str]:
     return re.sub(rf"/jobs/{job.pk}\b|\b{job.pk}\b", "JOB", table), sent
 
 
+@pytest.mark.timeout(400)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunks=chunks)
 def test_jobs_of_both_forms_answer_alike(
