@@ -39,7 +39,7 @@ from coupling.records.import_job import run_import
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from masterdata import catalog
-from masterdata.models import RecordTemplate
+from masterdata.models import Company, RecordTemplate
 from ui import registry
 from ui.cells import time_ago
 from ui.kit import Action, Cue, State, Status
@@ -86,7 +86,7 @@ def register() -> None:
         "mapping. Until then the rows are synchronized as before.",
     )
     hooks.MAPPED_TABLES.provide(_tables)
-    hooks.COUPLING_COUNT.provide(lambda company: Coupling.objects.filter(company=company).count())
+    hooks.COUPLING_COUNT.provide(_coupling_count)
     for logged in _LOGGED:
         hooks.log_changes(logged)
     for entry in _ENTRIES:
@@ -94,6 +94,10 @@ def register() -> None:
     registry.role_center_notice(drift_page.role_center_notice)
     registry.list_notice(drift_page.other_lists_notice)
     registry.cues("Coupled to Dataverse", coupled_cues, position=10)
+
+
+def _coupling_count(company: Company) -> int:
+    return sum(model.objects.filter(company=company).count() for model in (Coupling, OptionMapping))
 
 
 _LOGGED = (

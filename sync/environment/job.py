@@ -2,7 +2,8 @@
 
 Keeping has two stages, each resumed behind the last coupling done:
     look  rows are looked up by id; a coupling whose row exists is marked as the other organization's
-    drop  couplings without the mark are dropped, and at the end the connection belongs to that organization
+    drop  couplings without the mark are dropped, and at the end, with the couplings with choices that are not there,
+          the connection belongs to that organization
 Until every row was looked up nothing is lost: cancelled before, each of the three ways out is still open.
 """
 
@@ -19,8 +20,8 @@ from coupling import local_records
 from coupling.couplings.coupled_records import keep_outcomes, kept_of_ended
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, OptionMapping, UndoneRecord
 from jobs.models import Job, Outcome, Reason, State
-from jobs.running.context import JobContext, OutcomeRow
-from sync.environment import services
+from jobs.running.context import Checkpoint, JobContext, OutcomeRow
+from sync.environment import kept_choices, services
 from sync.environment.choices import Choice, EnvironmentParameters
 from sync.models import DuePair, FullSynchReviewLine, SynchState
 
@@ -58,8 +59,8 @@ class _Work:
             for model in (SynchState, UndoneRecord, DuePair):
                 model.objects.filter(mapping__company=self.company).delete()
             FullSynchReviewLine.objects.filter(company=self.company).delete()
-            self._forget_choices()
-            dropped = self.context.job.counters.get("uncoupled", 0)
+            _, choices = self._end_choices(point, set(), kept_choices.DROPPED)
+            dropped = self.context.job.counters.get("uncoupled", 0) + choices
             point.finish(
                 f"{dropped:,} couplings were dropped. Records, rows and settings stay as they are. Choose Enable on "
                 f"{ENVIRONMENT_CHANGED}, then couple anew."
@@ -73,26 +74,31 @@ class _Work:
             self._look(own)
         without_row = services.foreign_couplings(self.company, self.organization)
         self._drop(without_row, Reason.RECORD_GONE, "It has no row with this id, so the coupling was dropped.")
+        pairs = list(kept_choices.pairs_with_choices(self.company))
+        gateway = services.gateway_to(self.company, self.organization, self.context.usage)
+        same = kept_choices.same_choices(pairs, kept_choices.read_choices(gateway, pairs))
         with self.context.checkpoint() as point:
             moving.take_over(company=self.company, expected=self.organization, user=self.context.job.requested_by)
-            self._forget_choices()
+            stay, go = self._end_choices(point, same, kept_choices.NOT_THERE)
             # Everything is compared by the next runs: the delta links are the other organization's.
             states = SynchState.objects.filter(mapping__company=self.company)
             states.update(delta_link="", fingerprint="", local_high_water=None)
             counters = self.context.job.counters
-            kept, dropped = counters.get("unchanged", 0), counters.get("uncoupled", 0)
+            kept, dropped = counters.get("unchanged", 0) + stay, counters.get("uncoupled", 0) + go
             point.finish(
                 f"{kept:,} couplings were kept, {dropped:,} dropped. The connection belongs to the organization that "
                 "answers now. An administrator enables it, or where it is enabled chooses Test Connection, to see that "
                 "all it needs is there."
             )
 
-    def _forget_choices(self) -> None:
-        """Forget which choices records are coupled with: a value may be another choice in another organization.
-
-        Match-based coupling finds them by their captions.
-        """
-        OptionMapping.objects.filter(company=self.company).delete()
+    def _end_choices(self, point: Checkpoint, kept: set[int], otherwise: str) -> tuple[int, int]:
+        """Delete the couplings with choices but for those kept; return how many stay and how many went."""
+        pairs = list(kept_choices.pairs_with_choices(self.company))
+        point.outcomes += kept_choices.outcomes_of(pairs, kept, otherwise)
+        point.processed(len(pairs))
+        ended = [pair.pk for pair in pairs if pair.pk not in kept]
+        bulk.delete(OptionMapping, "id", ended)
+        return len(pairs) - len(ended), len(ended)
 
     def give_back(self) -> None:
         """Mark every coupling as the own organization's, as it was before a choice that was not carried out."""
@@ -112,7 +118,7 @@ class _Work:
         """Look every row up, and mark the couplings of those that exist; marks of an earlier try are taken back."""
         assert self.organization is not None
         gateway = services.gateway_to(self.company, self.organization, self.context.usage)
-        for part in self._chunks(self.couplings, self.couplings.count()):
+        for part in self._chunks(self.couplings, services.count_couplings(self.company)):
             names = services.existing_rows(gateway, part)
             kept = [one for one in part if one.pk in names]
             marks = [(one.pk, self.organization if one.pk in names else own) for one in part]
@@ -128,7 +134,7 @@ class _Work:
             point.resume |= {"stage": "drop", "after": 0}
 
     def _drop(self, query: "QuerySet[Coupling]", reason: str, message: str) -> None:
-        total = self.context.job.processed + query.count()
+        total = self.context.job.processed + query.count() + kept_choices.pairs_with_choices(self.company).count()
         for part in self._chunks(query, total):
             ids = [one.pk for one in part]
             with self.context.checkpoint() as point:

@@ -20,6 +20,7 @@ from dataverse.errors import DataverseError
 from jobs import services as jobs
 from jobs.models import OPEN_STATES, Job, Type
 from masterdata.models import Company
+from sync.environment import kept_choices
 from sync.environment.choices import Choice, EnvironmentParameters
 
 CHUNK = 1000
@@ -62,8 +63,13 @@ class Situation:
 
 
 def couplings_of(company: Company) -> "QuerySet[Coupling]":
-    """Return the company's couplings."""
+    """Return the company's couplings with rows."""
     return Coupling.objects.filter(company=company)
+
+
+def count_couplings(company: Company) -> int:
+    """Return how many couplings the company has, with rows and with choices."""
+    return couplings_of(company).count() + kept_choices.pairs_with_choices(company).count()
 
 
 def known_situation(company: Company) -> Situation:
@@ -87,7 +93,7 @@ def _situation(
     company: Company, was: KnownOrganization | None, now: KnownOrganization | None, problem: Explained | None = None
 ) -> Situation:
     marked = marked_couplings(company, was.id).count() if was else 0
-    return Situation(was, now, couplings_of(company).count(), marked, problem)
+    return Situation(was, now, count_couplings(company), marked, problem)
 
 
 def open_job(company: Company) -> Job | None:
@@ -204,12 +210,14 @@ def chunks(query: "QuerySet[Coupling]", after: int = 0) -> Iterator[list[Couplin
 
 
 def count_existing(company: Company, found: UUID) -> int:
-    """Return how many couplings have their row, under the same id, in the organization that answers.
+    """Return how many couplings have their row, under the same id, or their choice in the organization that answers.
 
     Nothing is written. Raises Refusal, DataverseError.
     """
     gateway = gateway_to(company, found)
-    return sum(len(existing_rows(gateway, part)) for part in chunks(couplings_of(company)))
+    pairs = list(kept_choices.pairs_with_choices(company))
+    choices = kept_choices.same_choices(pairs, kept_choices.read_choices(gateway, pairs))
+    return len(choices) + sum(len(existing_rows(gateway, part)) for part in chunks(couplings_of(company)))
 
 
 def count_soon(company: Company, situation: Situation) -> int | None:

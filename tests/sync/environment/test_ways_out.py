@@ -43,6 +43,39 @@ def test_what_stood_for_a_choice_of_the_other_organization_is_found_anew(changed
     assert not OptionMapping.objects.exists()
 
 
+def test_a_choice_is_kept_where_its_value_has_the_same_caption_and_what_becomes_of_each_is_told(changed, remote):
+    """In the demo, keeping let go of all choices unsaid: 428 of 467 customers then failed for their payment terms."""
+    company = changed.company
+    mapping = update_mapping(company, "PAYMENT TERMS")
+    for code, value, caption in (("NET30", 1, " NET 30"), ("NET45", 3, "Net 60")):
+        terms = PaymentTerms.objects.create(company=company, code=code)
+        OptionMapping.objects.create(
+            company=company, mapping=mapping, local_id=terms.system_id, value=value, caption=caption
+        )
+    situation = services.ask_situation(company)
+    assert (situation.couplings, services.count_existing(company, changed.now)) == (5, 3)
+    job = run_to_end(services.start_keeping(company=company))
+    assert (job.total, job.processed, counters(job)) == (5, 5, {"unchanged": 3, "uncoupled": 2}), job.message
+    assert job.message.startswith("3 couplings were kept, 2 dropped.")
+    assert OptionMapping.objects.get().value == 1
+    dropped = JobOutcome.objects.get(job=job, local_key="NET45")
+    assert (dropped.outcome, dropped.reason, dropped.integration_name) == ("uncoupled", "record_gone", "Net 60 (3)")
+
+
+def test_choices_alone_keep_a_changed_environment_from_being_enabled_unasked(changed):
+    company = changed.company
+    Coupling.objects.all().delete()
+    terms = PaymentTerms.objects.create(company=company, code="NET 30")
+    mapping = update_mapping(company, "PAYMENT TERMS")
+    OptionMapping.objects.create(company=company, mapping=mapping, local_id=terms.system_id, value=1, caption="Net 30")
+    enabling.disable(company=company, user=None)
+    assert not services.ask_situation(company).starts_anew
+    assert not enabling.enable(company=company, user=None).ok
+    job = run_to_end(services.start_dropping(company=company))
+    assert (job.state, job.total, counters(job)) == ("finished", 1, {"uncoupled": 1}), job.message
+    assert enabling.enable(company=company, user=None).ok
+
+
 @pytest.mark.parametrize("way", ["keep", "drop", "nothing coupled"])
 def test_what_columns_were_in_the_other_organization_is_compared_with_nothing(changed, way):
     """Kept until the connection belongs to another organization, whose columns are seen for the first time."""
