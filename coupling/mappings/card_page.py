@@ -15,7 +15,7 @@ from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
-from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps
+from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -106,7 +106,7 @@ class MappingForm(forms.Form):
     )
 
     asked = ""
-    """The field that a question is about, which has to be answered before anything is stored."""
+    """The field by which a question is shown that has to be answered before anything is stored."""
 
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
         stored = {name: getattr(mapping, name) for name in self.base_fields}
@@ -119,10 +119,18 @@ class MappingForm(forms.Form):
             *((code, f"{code} {text}".strip()) for code, text in known.items()),
         ]
 
-    def ask(self, question: edit.Question) -> None:
-        """Show a question by its field: yes stores what was typed, no takes it back."""
-        self.asked = question.field
-        self.add_error(question.field, question.text)
+    def ask(self, question: questions.Question) -> None:
+        """Show a question by the first field that it is about: yes stores what was typed, no takes it back."""
+        self.asked = question.fields[0]
+        self.add_error(self.asked, question.text)
+
+    def field(self, name: str, address: str) -> Field:
+        """Return a field as it is shown, with the question by it. address: where the answer is sent."""
+        return Field(form_field=self[name], question=Question(ANSWER, ANSWERS, address) if name == self.asked else None)
+
+    def changes(self) -> Changes:
+        """Return what the form, which is valid, is to change."""
+        return Changes(**self.cleaned_data)
 
     def clean_template(self) -> str | None:
         """Return the choice; None where none was sent, which leaves it as it is."""
@@ -173,17 +181,23 @@ def _sent(request: HttpRequest, one: IntegrationTableMapping, *, may_map: bool) 
         return None
     if not may_map:
         raise PermissionDenied("This needs the right to map.")
-    return _taken_back(request, one) if request.POST.get(ANSWER) == NO else request.POST
+    return taken_back(request, one, MappingForm(one, request.POST)) if _is_no(request) else request.POST
 
 
-def _taken_back(request: HttpRequest, one: IntegrationTableMapping) -> QueryDict:
-    """Return what was typed, with what the question was about as it is stored."""
+def _is_no(request: HttpRequest) -> bool:
+    return request.POST.get(ANSWER) == NO
+
+
+def taken_back(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm) -> QueryDict:
+    """Return what was typed, with what the question was about as it is stored; it is told that nothing is saved."""
     messages.info(request, "Nothing is saved yet. What the question was about is as it was.")
     given = request.POST.copy()
-    given["deletion_conflict"] = one.deletion_conflict
-    given.pop("synch_only_coupled", None)
-    if one.synch_only_coupled:
-        given["synch_only_coupled"] = "on"
+    asked = edit.question(one, form.changes()) if form.is_valid() else None
+    for name in asked.fields if asked is not None else ():
+        stored = getattr(one, name)
+        given.pop(name, None)
+        if stored is not False:  # a check box that is off is not sent
+            given[name] = "on" if stored is True else stored
     return given
 
 
@@ -199,7 +213,7 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
     """Store what the form and the builders say, and tell what that means. Returns whether it was stored."""
     try:
         filled = made.changes() if made is not None else {}
-        changes = Changes(**form.cleaned_data, **filled)
+        changes = replace(form.changes(), **filled)
         asked = edit.question(one, changes)
         if asked is not None and request.POST.get(ANSWER) != YES:
             form.ask(asked)
@@ -214,7 +228,7 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
         return False
     messages.success(request, f"{one.name} is saved.")
     for sentence in changed.advice:
-        if asked is not None and asked.text.startswith(sentence):
+        if asked is not None and sentence in asked.sentences:
             continue  # it was answered just now
         messages.warning(request, sentence)
     try:
@@ -268,8 +282,7 @@ def _card(
 
     def field(name: str) -> Field:
         if may_map:
-            asked = Question(ANSWER, ANSWERS, request.get_full_path()) if name == form.asked else None
-            return Field(form_field=form[name], question=asked)
+            return form.field(name, request.get_full_path())
         value = getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
         shown = lines_of(value) if name == "insert_values" else shown

@@ -10,12 +10,13 @@ from django.db import transaction
 
 from connection_setup.connection.state import unavailable_reason
 from core.refusals import NotUsable, joined
-from core.vocabulary import DeletionOption, Direction
+from core.vocabulary import Direction
 from coupling import filters, local_filters, local_records
 from coupling.filters import fields as filter_fields
 from coupling.gateway import Gateway
-from coupling.mappings import column_looks
+from coupling.mappings import column_looks, questions
 from coupling.mappings.insert_values import check_values
+from coupling.mappings.questions import Question, Wanted
 from coupling.mappings.schedule import ON_HOLD, follow_schedule
 from coupling.models import IntegrationTableMapping
 from dataverse.types import ColumnInfo
@@ -27,10 +28,6 @@ LEAST_MINUTES, MOST_MINUTES = 1, 10_080
 LOGICAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 """What a table or column is called in Dataverse."""
 _UNCHANGED = "Nothing was changed."
-_CREATED_ANEW = (
-    "When one side of a pair is deleted, its coupling is deleted too, and the next run creates that side anew, since "
-    "Synch. Only Coupled Records is off."
-)
 
 Columns = Mapping[str, ColumnInfo]
 
@@ -66,24 +63,13 @@ class Changed:
     before: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What somebody is asked before changes are stored. field: the model's field that it is about."""
-
-    field: str
-    text: str
-
-
 def question(mapping: IntegrationTableMapping, changes: Changes) -> Question | None:
-    """Return what to ask before changes are stored: whether what was deleted is to be created anew; None: nothing."""
+    """Return what to ask before changes are stored; None where there is nothing to ask."""
     wanted = {
-        name: getattr(mapping, name) if (given := getattr(changes, name)) is None else given
-        for name in ("synch_only_coupled", "deletion_conflict")
+        one.name: getattr(mapping, one.name) if (given := getattr(changes, one.name)) is None else given
+        for one in fields(Wanted)
     }
-    changed = [name for name, value in wanted.items() if value != getattr(mapping, name)]
-    if not changed or wanted["synch_only_coupled"] or wanted["deletion_conflict"] != DeletionOption.UNCOUPLE:
-        return None
-    return Question(changed[0], f"{_CREATED_ANEW} Is that what you want?")
+    return questions.question(mapping, Wanted(**wanted))
 
 
 def live_columns(mapping: IntegrationTableMapping) -> Columns | None:
@@ -256,13 +242,10 @@ def _follow(mapping: IntegrationTableMapping, values: dict[str, Any]) -> list[st
 def _advice(mapping: IntegrationTableMapping, names: Collection[str]) -> list[str]:
     """Return what a person should know who combines settings so. names: those that changed."""
     told: list[str] = []
-    deletes = mapping.deletion_conflict == DeletionOption.UNCOUPLE
-    if deletes and not mapping.synch_only_coupled and {"deletion_conflict", "synch_only_coupled"} & set(names):
-        told.append(_CREATED_ANEW)
-    if mapping.multi_company and mapping.direction != Direction.FROM and {"multi_company", "direction"} & set(names):
-        told.append(
-            "Rows of every company take part, so what is changed here also changes rows that other companies use."
-        )
+    if questions.creates_anew(mapping) and {"deletion_conflict", "synch_only_coupled"} & set(names):
+        told.append(questions.CREATED_ANEW)
+    if mapping.multi_company and {"multi_company", "direction"} & set(names):
+        told.append(questions.shares_rows(mapping))
     return told
 
 

@@ -16,12 +16,13 @@ from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.mapping_files.difference import changed_settings
 from coupling.mapping_files.types import IDENTITY, BadFile, FieldEntry, MappingEntry, MappingFile, OptionEntry, numbered
-from coupling.mappings import edit
+from coupling.mappings import edit, questions
 from coupling.mappings.defaults import default_entries, default_file
 from coupling.mappings.field_checks import Pair, check_pair, find_column, find_field, second_sources
 from coupling.mappings.field_edit import check_choices
 from coupling.mappings.insert_values import check_values
 from coupling.mappings.option_entries import usable_options
+from coupling.mappings.questions import Wanted
 from coupling.mappings.stored_file import changed_identity, field_values, require_unused, tables_of
 from coupling.mappings.transformations import rules
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
@@ -75,6 +76,7 @@ def check_file(
             without_pairs += left_out
             entry = replace(entry, options=_with_stored(options, entry.options, before))
         entries.append(entry)
+    told += _asked_elsewhere(file, stored)
     told += _dependencies(company, file, stored)
     told += _others_with_tables(company, file, stored)
     return replace(file, mappings=tuple(entries)), told + without_pairs  # of which there may be many
@@ -306,6 +308,16 @@ def _check_sources(entry: MappingEntry) -> None:
             "already.",
             "Disable one of them, or choose a direction in which only one of them writes.", line=one.line,
         )  # fmt: skip
+
+
+def _asked_elsewhere(file: MappingFile, stored: MappingFile) -> list[str]:
+    """Return what the card would ask about before it stores the same."""
+    told = []
+    for entry in file.mappings:
+        before = stored.mapping(entry.name) or Wanted(entry.direction, True, False, "")
+        asked = questions.question(before, entry)
+        told += [f"{entry.name}: {sentence}" for sentence in (asked.sentences if asked is not None else ())]
+    return told
 
 
 def _dependencies(company: Any, file: MappingFile, stored: MappingFile) -> list[str]:

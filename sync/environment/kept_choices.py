@@ -4,6 +4,7 @@ A value may stand for another choice in another organization, so its caption has
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -40,9 +41,7 @@ def read_choices(gateway: Gateway, pairs: Iterable[OptionMapping]) -> dict[int, 
 def same_choices(pairs: Iterable[OptionMapping], there: Mapping[int, Mapping[int, str]]) -> set[int]:
     """Return the ids of the pairs whose value has the same caption there, but for case and blanks around it."""
     return {
-        pair.pk
-        for pair in pairs
-        if _folded(there.get(pair.mapping_id, {}).get(pair.value)) == _folded(pair.caption)
+        pair.pk for pair in pairs if _folded(there.get(pair.mapping_id, {}).get(pair.value)) == _folded(pair.caption)
     }
 
 
@@ -65,7 +64,7 @@ def outcomes_of(pairs: Sequence[OptionMapping], kept: set[int], otherwise: str) 
         )  # fmt: skip
 
 
-def _names(mapping: IntegrationTableMapping, pairs: Sequence[OptionMapping]) -> Mapping[object, tuple[str, str]]:
+def _names(mapping: IntegrationTableMapping, pairs: Sequence[OptionMapping]) -> Mapping[UUID, tuple[str, str]]:
     try:
         return local_records.read_keys_and_names(
             mapping, [pair.local_id for pair in pairs if pair.mapping_id == mapping.pk]

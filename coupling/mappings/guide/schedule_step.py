@@ -1,13 +1,14 @@
 """The step Schedule and conflicts: how often it runs, what it creates, and what happens where both sides differ."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
 
 from core.refusals import NotUsable
 from coupling.mappings import edit
-from coupling.mappings.card_page import MappingForm
+from coupling.mappings.card_page import ANSWER, NO, YES, MappingForm, taken_back
 from coupling.mappings.guide import services
 from coupling.mappings.guide.situation import SCHEDULE, Situation
 from coupling.models import IntegrationTableMapping
@@ -40,7 +41,8 @@ def show_schedule(situation: Situation, form: ScheduleForm | None = None) -> Ste
         form = ScheduleForm(mapping, None, {"scheduled": True, **situation.given(SCHEDULE)})
 
     def fields(*names: str) -> list[Field]:
-        return [Field(form_field=form[name]) for name in names if name in form.fields]
+        address = situation.request.get_full_path()
+        return [form.field(name, address) for name in names if name in form.fields]
 
     return StepContent(
         "When does it run, and what happens to conflicts?",
@@ -54,18 +56,23 @@ def show_schedule(situation: Situation, form: ScheduleForm | None = None) -> Ste
 
 
 def take_schedule(situation: Situation) -> StepOutcome:
-    """Store the settings."""
-    mapping = situation.mapping()
-    form = ScheduleForm(mapping, situation.request.POST)
+    """Store the settings, once what they mean is agreed to."""
+    mapping, request = situation.mapping(), situation.request
+    form = ScheduleForm(mapping, request.POST)
+    if request.POST.get(ANSWER) == NO:
+        return show_schedule(situation, ScheduleForm(mapping, taken_back(request, mapping, form)))
     if not form.is_valid():
         return show_schedule(situation, form)
-    given = dict(form.cleaned_data)
-    scheduled = given.pop("scheduled")
+    changes = form.changes()
+    asked = edit.question(mapping, changes)
+    if asked is not None and request.POST.get(ANSWER) != YES:
+        form.ask(asked)
+        return show_schedule(situation, form)
     try:
-        edit.apply_changes(mapping, edit.Changes(**given), None)
+        edit.apply_changes(mapping, replace(changes, scheduled=None), None)
     except NotUsable as error:
         form.add_error(error.field if error.field in form.fields else None, error.user_message)
         return show_schedule(situation, form)
-    kept = {name: value for name, value in given.items() if value is not None}
-    services.save_answers(draft=situation.draft, step=SCHEDULE, answers={"scheduled": scheduled, **kept})
+    kept = {name: value for name, value in form.cleaned_data.items() if value is not None}
+    services.save_answers(draft=situation.draft, step=SCHEDULE, answers=kept)
     return None

@@ -66,15 +66,41 @@ def test_an_option_that_is_none_is_refused_and_nothing_is_saved(mapper, customer
     assert (getattr(stored(), name), stored().multi_company) == ("", False)
 
 
-def test_multi_company_is_switched_on_and_off_on_the_card_and_says_what_it_means(mapper, customer_mapping):
-    answer = post(mapper, multi_company="on")
-    assert answer.status_code == 302
-    assert "rows that other companies use" in text(mapper.get(answer.url))
+@pytest.mark.parametrize(
+    ("direction", "means"),
+    [
+        ("bidirectional", "what is changed here also changes rows that other companies use"),
+        ("from_integration_table", "what other companies have in Dataverse comes in here too"),
+    ],
+)
+def test_multi_company_asks_before_it_is_switched_on_and_not_before_it_is_switched_off(
+    mapper, customer_mapping, direction, means
+):
+    IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).update(direction=direction)
+    asked = post(mapper, multi_company="on", direction=direction)
+    assert asked.status_code == 400 and f"{means}. Is that what you want?" in text(asked)
+    assert not stored().multi_company
+    no = mapper.post(CARD, form_of(asked) | {"sure": "no"})
+    assert no.status_code == 200 and "multi_company" not in form_of(no)
+    yes = mapper.post(CARD, form_of(asked) | {"sure": "yes"})
+    assert yes.status_code == 302 and means not in text(mapper.get(yes.url)), "it was answered just now"
     assert stored().multi_company and form_of(mapper.get(CARD))["multi_company"] == "on"
     assert logged("multi_company") == ["False", "True"]
-    answer = post(mapper, multi_company=None)
+    answer = post(mapper, multi_company=None, direction=direction)
     assert answer.status_code == 302 and not stored().multi_company
-    assert "rows that other companies use" not in text(mapper.get(answer.url))
+
+
+def test_what_two_settings_mean_is_one_question_and_no_takes_both_back(mapper, customer_mapping):
+    asked = post(mapper, multi_company="on", synch_only_coupled=None, deletion_conflict="uncouple", every_minutes="45")
+    assert asked.status_code == 400
+    assert text(asked).count("Yes, save") == 1
+    assert ANEW in text(asked) and "rows that other companies use" in text(asked)
+    kept = form_of(mapper.post(CARD, form_of(asked) | {"sure": "no"}))
+    assert "multi_company" not in kept
+    assert (kept["synch_only_coupled"], kept["deletion_conflict"][0], kept["every_minutes"]) == ("on", "", "45")
+    assert mapper.post(CARD, form_of(asked) | {"sure": "yes"}).status_code == 302
+    now = stored()
+    assert (now.multi_company, now.synch_only_coupled, now.deletion_conflict) == (True, False, "uncouple")
 
 
 # -- asked before ---------------------------------------------------------------------------------------------------

@@ -84,6 +84,18 @@ def test_import_shows_the_difference_and_stores_it_once_agreed(plain):
     assert "Nothing differs" in words(upload(client, text))
 
 
+def test_what_a_card_asks_before_it_is_stored_is_told_with_the_difference(plain):
+    IntegrationTableMapping.objects.filter(name="CUSTOMER").update(
+        multi_company=True, synch_only_coupled=False, deletion_conflict="uncouple"
+    )
+    client, text = signed_in("Administrator"), exported("Plain", "CUSTOMER")
+    assert "rows that other companies use" not in words(upload(client, text))
+    IntegrationTableMapping.objects.filter(name="CUSTOMER").update(multi_company=False, synch_only_coupled=True)
+    page = words(upload(client, text))
+    assert "CUSTOMER: Rows of every company take part, so what is changed here also changes rows that" in page
+    assert "CUSTOMER: When one side of a pair is deleted, its coupling is deleted too" in page
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -94,6 +94,19 @@ def test_it_is_walked_from_nothing_to_a_mapping_that_is_made_whole(plans, mapper
     assert "PLAN" in manual and "CUSTOMER" not in manual
 
 
+def test_the_schedule_s_step_asks_what_the_card_asks(plans, mapper):
+    walked(mapper, plans, to="schedule")
+    anew = {**SCHEDULE, "deletion_conflict": "uncouple"}
+    asked = take(mapper, plans, "schedule", anew)
+    assert "the next run creates that side anew" in asked and "Yes, save" in asked
+    no = take(mapper, plans, "schedule", {**anew, "sure": "no"})
+    assert "Nothing is saved yet" in no and "Is that what you want?" not in no
+    assert "What is the mapping called?" not in no and "schedule" not in NewMappingDraft.objects.get().answers
+    assert take(mapper, plans, "schedule", {**anew, "sure": "yes"}) == "finish"
+    mapper.post(url(plans, "finish"))
+    assert IntegrationTableMapping.objects.get(company=plans, name="PLAN").deletion_conflict == "uncouple"
+
+
 def test_it_can_be_left_gone_on_with_and_discarded(plans, mapper):
     walked(mapper, plans, to="fields")
     assert "Which fields belong together?" in text(mapper.get(url(plans)))
