@@ -24,6 +24,7 @@ from sync.engine.contact_links import link_companies
 from sync.engine.created_state import hold_back
 from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
+from sync.engine.lost_companies import LostCompanies
 from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
 from sync.engine.own_columns import OwnColumns
@@ -100,6 +101,7 @@ class Decider:
         self.row_filter = gateway.row_filter(mapping)
         self._is_inside = filters.tester(self.row_filter)
         self.outside = OutsideRows(mapping, gateway, self.row_filter)
+        self.lost_companies = LostCompanies(self.fields, self.companies, self.row_filter, options.allowed)
         filtered = filters.field_names(self.row_filter)
         self.columns = list(dict.fromkeys([*self.fields.columns, *self.inactive.columns, *filtered]))
         gateway.check_columns(mapping, self.columns)
@@ -115,7 +117,7 @@ class Decider:
             [pair.local.values for pair in pairs if pair.local] + [record.values for record in records],
             [pair.remote.values for pair in pairs if pair.remote] + [row.values for row in rows],
         )
-        outside = self.outside.find([pair.remote for pair in pairs if pair.remote])
+        outside = self.outside.find([pair.remote for pair in pairs if pair.remote]) - self.lost_companies.find(pairs)
         for pair in pairs:
             self._decide_pair(chunk, pair, outside)
         holders = claims.find_holders(self.mapping, self.connection.organization_id, [row.id for row in rows])
@@ -169,7 +171,7 @@ class Decider:
         """Decide about a pair of which both sides exist, inside both filters."""
         coupling = pair.coupling
         unconfirmed = self.unconfirmed.get(coupling.id) if pair.remote is not None else None
-        base = self.changed_columns.base_of(pair, sides)
+        base = self.lost_companies.base_of(pair, self.changed_columns.base_of(pair, sides), sides.remote_values)
         if unconfirmed is not None:
             self.written_fields.note_applied(chunk.changes, pair.coupling, unconfirmed, sides)
             base = unconfirmed.merge_into_base(base, sides.remote_values)

@@ -217,6 +217,29 @@ def test_contacts_couple_by_criteria_and_companies_take_no_part(company, custome
     assert coupling_of(contacts, ada).integration_id == row
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_row_that_lost_its_company_in_dataverse_gets_it_back(company, customers, contacts, remote: Sandbox, full):
+    """It would be outside the filter for good: what is blank is filled, whether or not the contact was changed."""
+    one = customer(company, "10000", "Adatum")
+    business(company, "CT1", customer_no="10000")
+    ada, ben = person(company, "CT2", "CT1"), person(company, "CT3", "CT1")
+    synchronize(customers)
+    synchronize(contacts)
+    for contact, more in ((ada, {}), (ben, {"telephone1": "5", "statecode": 1})):
+        patch_contact(remote, contact, contacts, _parentcustomerid_value=None, parentcustomeridtype=None, **more)
+    job = synchronize(contacts, full=full)
+    assert counters(job) == {"modified": 1, "skipped": 1}
+    found = rows(remote)
+    assert found["PCT2"]["_parentcustomerid_value"] == row_of(customers, one)
+    assert found["PCT3"]["_parentcustomerid_value"] is None, "an inactive row stays outside"
+    ada.refresh_from_db()
+    assert ada.company_no == "CT1"
+    assert counters(synchronize(contacts)) in ({"unchanged": 1}, {})
+    patch_contact(remote, ada, contacts, _parentcustomerid_value=None, parentcustomeridtype=None)
+    assert counters(synchronize(contacts, direction="from_integration_table")) == {"skipped": 1}
+    assert rows(remote)["PCT2"]["_parentcustomerid_value"] is None, "nothing is sent by a run from Dataverse"
+
+
 def test_contacts_come_after_customers_and_vendors(company, contacts):
     names = [job.mapping_name for job in synchronize_in_order(company=company)]
     assert names.index("CONTACT") > max(names.index("CUSTOMER"), names.index("VENDOR"))
