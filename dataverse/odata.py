@@ -76,6 +76,11 @@ def startswith(column: str, text: str) -> str:
     return f"startswith({column},{quote(text)})"
 
 
+def endswith(column: str, text: str) -> str:
+    """Return the test that a column ends with the text; % and _ in it are wildcards to Dataverse."""
+    return f"endswith({column},{quote(text)})"
+
+
 def literal_pattern(text: str) -> str:
     """Return a text for contains and startswith in which %, _ and [ stand for themselves."""
     return re.sub(r"[%_\[]", r"[\g<0>]", text)

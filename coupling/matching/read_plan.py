@@ -5,14 +5,14 @@ The cost is the number of requests. A probe must find every row that a scan woul
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from core.vocabulary import CompareAs
-from coupling.matching import compare
+from coupling.matching import compare, probe_texts
 from coupling.matching.match import Group
 from coupling.matching.placeholders import visible
 from coupling.rows import Criterion
@@ -25,11 +25,20 @@ MAX_PROBED_RECORDS = 2000
 """Records that filters are made for; for more of them the table is scanned."""
 NO_COUNTERPART = "\x02no counterpart\x02"
 """Precedes a value that has no counterpart in Dataverse: it is a value, and no row has it."""
-_MAX_CONDITIONS, _MAX_LENGTH = 300, 12_000
-"""Conditions and characters of one filter; Dataverse takes 500 conditions and 32,000 characters once encoded."""
+_MAX_CONDITIONS, _MAX_LENGTH = 300, 20_000
+"""Conditions and encoded characters of one filter; Dataverse takes 500 conditions and an address of 32,000."""
+_OR = "%20or%20"
+_LONG = (CompareAs.PHONE, CompareAs.COMPANY_NAME)
+"""Their filters take many characters: where another field of the same priority is asked for, they are left out."""
 _RUN = re.compile(r"[A-Za-z0-9]{3,}")
-_SURE_PREFIX = 4
-"""From this length on a prefix is as good as the whole value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """Where phone numbers without a prefix belong: the field with a record's own country, and the company's country."""
+
+    field: str = ""
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,15 @@ def choose_plan(wanted: Sequence[str] | None, rows: int | None) -> Plan:
 
 
 def probe_filters(
-    groups: Sequence[Group], records: Sequence[Mapping[str, Any]], column_types: Mapping[str, str]
+    groups: Sequence[Group],
+    records: Sequence[Mapping[str, Any]],
+    column_types: Mapping[str, str],
+    countries: Countries = Countries(),
 ) -> list[str] | None:
     """Return the $filter texts that find every row any of the records can match; None where no filters can.
 
-    records: local field -> value (lookups as the id of the coupled row); column_types: Dataverse column -> its type.
+    records: local field -> value (lookups as the id of the coupled row); column_types: Dataverse column -> its type;
+    countries: where phone numbers belong.
     """
     texts: list[str] = []
     for group in groups:
@@ -69,14 +82,13 @@ def probe_filters(
             ]
             if not filled or any(_has_no_counterpart(record[one.local]) for one in filled):
                 continue
-            conditions = [
-                term
-                for criterion in filled
-                if (term := _term(criterion, record[criterion.local], column_types)) is not None
-            ]
-            if not conditions:
+            long, short = list[str](), list[str]()
+            for criterion in filled:
+                if (term := _term(criterion, record, column_types, countries)) is not None:
+                    (long if criterion.compare_as in _LONG else short).append(term)
+            if not (long or short):
                 return None
-            terms[odata.all_of(*conditions)] = None
+            terms[odata.all_of(*(short or long))] = None
         texts += _pack_terms(list(terms))
     return texts
 
@@ -114,11 +126,12 @@ def _pack_terms(terms: list[str]) -> list[str]:
     length = conditions = 0
     for term in terms:
         own = term.count(" eq ") + term.count("with(") + term.count("contains(")
-        if part and (conditions + own > _MAX_CONDITIONS or length + len(term) > _MAX_LENGTH):
+        takes = len(quote(term)) + len(_OR)
+        if part and (conditions + own > _MAX_CONDITIONS or length + takes > _MAX_LENGTH):
             packed.append(odata.any_of(*part))
             part, length, conditions = [], 0, 0
         part.append(term)
-        length += len(term) + 4
+        length += takes
         conditions += own
     return [*packed, odata.any_of(*part)] if part else packed
 
@@ -127,9 +140,12 @@ def _has_no_counterpart(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(NO_COUNTERPART)
 
 
-def _term(criterion: Criterion, value: Any, column_types: Mapping[str, str]) -> str | None:
-    """Return a filter that finds every row equal to the value under the criterion, and few others; None for none."""
-    column, kind = criterion.integration, column_types.get(criterion.integration, "")
+def _term(
+    criterion: Criterion, record: Mapping[str, Any], column_types: Mapping[str, str], countries: Countries
+) -> str | None:
+    """Return a filter that finds every row equal to a record under the criterion, and few others; None for none."""
+    value, column = record[criterion.local], criterion.integration
+    kind = column_types.get(column, "")
     if kind in {"Lookup", "Customer", "Owner", "Uniqueidentifier"}:
         try:
             identity = UUID(str(value))
@@ -140,27 +156,10 @@ def _term(criterion: Criterion, value: Any, column_types: Mapping[str, str]) -> 
         return odata.eq(column, value) if not isinstance(value, str) else None
     if kind not in {"String", "Memo"} or not isinstance(value, str):
         return None
-    if criterion.compare_as not in (CompareAs.TEXT, CompareAs.EMAIL):
-        return None
-    if criterion.compare_as is CompareAs.EMAIL and ("<" in value or ":" in value or "@" not in value):
-        return None
-    prefix = _plain_prefix(value.strip())
-    if len(prefix) < _SURE_PREFIX:
-        return None
-    # White space before a value does not count when comparing, so rows that begin with it are asked for as well.
-    wide = [odata.startswith(column, blank) for blank in (" ", "\t", "\u00a0")]
+    if criterion.compare_as is CompareAs.PHONE:
+        return probe_texts.phone(column, value, record.get(countries.field), countries.own)
+    if criterion.compare_as is CompareAs.COMPANY_NAME:
+        return probe_texts.company_name(column, value)
     if criterion.compare_as is CompareAs.EMAIL:
-        wide += [odata.contains(column, f"<{prefix}"), odata.startswith(column, "mailto:")]
-    return odata.any_of(odata.startswith(column, prefix), *wide)
-
-
-def _plain_prefix(value: str) -> str:
-    """Return the beginning that every spelling which compares equal has in common.
-
-    ASCII, without "ss", which may be written with one letter, and without "[", which begins a pattern in Dataverse.
-    """
-    composed = unicodedata.normalize("NFC", value)
-    for position, sign in enumerate(composed):
-        if not sign.isascii() or sign == "[" or composed[position : position + 2].lower() == "ss":
-            return composed[:position]
-    return composed
+        return probe_texts.email(column, value)
+    return probe_texts.text(column, value) if criterion.compare_as is CompareAs.TEXT else None

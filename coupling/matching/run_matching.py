@@ -195,7 +195,7 @@ class MatchingRun:
         """Yield rows outside the filter, with the columns it is about: those asked for by filter, or the first ones."""
         columns = list(dict.fromkeys([*self.columns, *filtered]))
         if len(probed) == len(self.decisions):
-            wanted = read_plan.probe_filters(self.groups, self._unmatched(probed), self.column_types)
+            wanted = self._probe_filters(self._unmatched(probed))
             if wanted is not None and len(wanted) <= MAX_OUTSIDE_PROBES:
                 rows = self.rows.probe(self.mapping, columns, wanted, outside=True)
                 yield ColumnPage(
@@ -207,12 +207,16 @@ class MatchingRun:
         yield from self.rows.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
-        wanted = read_plan.probe_filters(self.groups, probed, self.column_types) if probed is not None else None
+        wanted = self._probe_filters(probed) if probed is not None else None
         if wanted is not None and len(wanted) <= 1:
             return read_plan.choose_plan(wanted, None)
         if wanted is None:
             return read_plan.choose_plan(None, None)
         return read_plan.choose_plan(wanted, self.rows.size(self.mapping))
+
+    def _probe_filters(self, records: Sequence[dict[str, Any]]) -> list[str] | None:
+        countries = read_plan.Countries(self.countries[0] if self.countries else "", self.mapping.company.country_code)
+        return read_plan.probe_filters(self.groups, records, self.column_types, countries)
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"

@@ -7,7 +7,7 @@ from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
 from core.vocabulary import CompareAs
 from coupling.couplings import couple_writer, services
-from coupling.matching import criteria
+from coupling.matching import criteria, read_plan
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -15,7 +15,7 @@ from jobs.errors import EmptySelection
 from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.outcomes import JobOutcomes
 from jobs.running import runner, waiting
-from masterdata.models import Currency, Customer, Salesperson
+from masterdata.models import Company, Currency, Customer, Salesperson
 from tests.conftest import the_wait_is_over
 from tests.coupling.conftest import counted, match_on, pairs, previewed, run
 
@@ -398,11 +398,38 @@ def test_a_job_that_lost_its_worker_resumes_where_it_was(customer_mapping, custo
         assert len(list(JobOutcomes(job))) == 20
 
 
+@pytest.mark.parametrize(
+    ("how", "field", "column", "here", "there"),
+    [
+        ("phone", "phone_no", "telephone1", "0121 496 0000", "+44 (0) 121 / 496-0000"),
+        ("company_name", "name", "name", "Adatum Corporation", "A.Datum, Corp."),
+        ("email", "e_mail", "emailaddress1", "ada@contoso.example", "Ada <ADA@contoso.example>"),
+        ("text", "city", "address1_city", "Ås", "A\u030as"),
+    ],
+)
+def test_one_selected_record_is_looked_up_in_few_requests_whatever_it_is_compared_as(
+    customer_mapping, customers, accounts, remote, how, field, column, here, there
+):
+    Company.objects.update(country_code="GB")
+    (one,) = customers([{field: here}])
+    accounts([{"name": f"Other {at}", column: f"{at} other"} for at in range(20)] + [{"name": "x", column: there}])
+    remote.control("DELETE", "requests")
+    criterion = Criterion(field, column, compare_as=CompareAs(how))
+    job = run(
+        services.start_coupling(
+            mapping=customer_mapping, criteria=[criterion], selection=[one.system_id], synchronize=False
+        )
+    )
+    assert (job.plan, counted(job)) == ("probe", {"total": 1, "coupled": 1})
+    assert remote.requests()["by"]["GET accounts"] <= 3
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["by the same worker", "by another worker"])
 def test_it_resumes_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept, remote):
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""
 
     settings.JOB_SLICE_S = 0.0
+    monkeypatch.setattr(read_plan, "MAX_PROBED_RECORDS", 0)  # the whole table is read, as for many records
     monkeypatch.setattr(couple_writer, "records_per_checkpoint", lambda: 4)
     if not kept:
         monkeypatch.setattr(runner._kept, "take", lambda _job: {})

@@ -98,7 +98,7 @@ def test_only_so_many_rows_outside_are_looked_at(customer_mapping, customers, ac
     monkeypatch.setattr(run_matching, "MAX_OUTSIDE_PAGES", 0)
     customers([{"phone_no": "425 555 0100"}])
     accounts([{"name": "Adatum", "telephone1": "425 555 0100", "customertypecode": None}])
-    (message,), _ = couple(customer_mapping, [Criterion("phone_no", "telephone1", compare_as=CompareAs.PHONE)])
+    (message,), _ = couple(customer_mapping, [Criterion("phone_no", "telephone1", compare_as=CompareAs.NUMBER)])
     assert message == "No row in Dataverse has the same Phone No. Match on other fields, or create it there."
 
 
