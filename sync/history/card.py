@@ -118,14 +118,18 @@ class CardHistory:
 
     def _entries(self, rows: Sequence[SynchronizedValue]) -> list[Entry]:
         found: dict[tuple[int, bool], Entry] = {}
+        on_both: dict[tuple[int, bool], dict[str, list[str]]] = {}
         for row, line in zip(rows, read(rows), strict=True):
             key = (line.job_id, line.here)
             if key not in found:
                 found[key] = self._entry(row, line)
-            entry = found[key]
-            entry.fields.append(self._written(line))
-            if line.winner and (note := f"{line.caption} had changed on both sides: {line.winner}") not in entry.notes:
-                entry.notes.append(note)
+            found[key].fields.append(self._written(line))
+            if line.winner:
+                on_both.setdefault(key, {}).setdefault(line.winner, []).append(line.caption)
+        for key, winners in on_both.items():
+            for winner, captions in winners.items():
+                named = ", ".join(dict.fromkeys(captions))
+                found[key].notes.append(f"{named} had changed on both sides: {winner}")
         return list(found.values())
 
     def _entry(self, row: SynchronizedValue, line: Line) -> Entry:

@@ -126,19 +126,21 @@ def test_an_older_job_tells_before_and_after_by_what_it_compared(in_step, job, v
 def test_the_card_tells_the_record_s_history_day_by_day_with_what_was_not_written(
     in_step, mapping, job, adatum, remote, viewer
 ):
-    edit(adatum, city="Hamm")
-    patch(remote, coupling_of(mapping, adatum).integration_id, address1_city="Trier")
+    edit(adatum, city="Hamm", address="1 Elm Road")
+    patch(remote, coupling_of(mapping, adatum).integration_id, address1_city="Trier", address1_line1="2 Oak Road")
     synchronize(mapping)
     synchronize(mapping, selection=[adatum.system_id], conflict=ConflictOption.SEND)
     assert f'hx-get="{history(in_step, adatum)}"' in page_text(viewer.get(card(in_step, adatum)))
     told = plain(page_text(viewer.get(history(in_step, adatum))))
-    assert "Synchronization History 3 changes in 2 runs" in told
+    assert "Synchronization History 4 changes in 2 runs" in told
     for words in (
-        "Today, ", "Here to Dataverse", "Dataverse to here", "Not written Update conflict: City",
-        "City had changed on both sides: Here, a person chose", "Created in Dataverse", "All changes of this record",
+        "Today, ", "Here to Dataverse", "Dataverse to here", "Not written Update conflict: Address, City",
+        "City, Address had changed on both sides: Here, a person chose", "Created in Dataverse",
+        "All changes of this record",
     ):  # fmt: skip
         assert words in told, words
     assert told.index("Not written") < told.index("Dataverse to here")  # newest first
+    assert told.count("had changed on both sides") == 1, "both fields in one sentence"
     assert "Put Back" not in told  # a viewer looks
     narrowed = plain(page_text(viewer.get(history(in_step, adatum), {"field": "phone_no"})))
     assert "1 change in 1 run" in narrowed and "Created in Dataverse" not in narrowed
