@@ -9,6 +9,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from jobs.alert_models import Alert as Alert
+from jobs.alert_models import AlertMessage as AlertMessage
+from jobs.alert_models import AlertNotice as AlertNotice
+from jobs.alert_models import AlertReceiver as AlertReceiver
+from jobs.alert_models import AlertSettings as AlertSettings
+from jobs.alert_models import Digest as Digest
+from jobs.alert_models import Way as Way
 from jobs.told_fields import ToldJSONField, ToldTextField
 from jobs.wording import Wording, names_of
 from masterdata.models import Company
