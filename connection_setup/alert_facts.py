@@ -39,8 +39,9 @@ def register() -> None:
             lambda company: AlertReceiver.objects.filter(company=company),
             captions={
                 "way": "Reached By", "shown_address": "Address", "kinds": "Kinds", "mapping_name": "Mapping",
-                "entered_at": "New Address or Secret",
+                "version": "Version of Address and Secret",
             },
+            words={"kinds": lambda names: ", ".join(map(kinds.label, names)) or "Every kind"},
         )
     )  # fmt: skip
     hooks.log_changes(

@@ -75,8 +75,8 @@ class AlertReceiver(OfCompany, models.Model):
     secret = models.BinaryField(blank=True, default=b"", help_text="Sealed; signs what a webhook gets.")
     kinds = models.JSONField("Kinds", default=list, blank=True, help_text="Blank: every kind.")
     mapping_name = models.CharField("Mapping", max_length=40, blank=True, help_text="Blank: the whole company.")
-    entered_at = models.DateTimeField(
-        "New Address or Secret", default=timezone.now, help_text="When the address or the secret was entered last."
+    version = models.PositiveIntegerField(
+        "Version of Address and Secret", default=1, help_text="Grows when either is entered anew; the log has it."
     )
     last_at = models.DateTimeField(null=True, blank=True, help_text="When a message was tried last, tests included.")
     last_ok = models.BooleanField(default=True)

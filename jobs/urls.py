@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("c/<slug:company>/jobs/<int:pk>/outcomes/", views.job_outcomes, name="outcomes"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/export/", views.export, name="export"),
     path("c/<slug:company>/alerts/", alert_views.alerts, name="alerts"),
-    path("c/<slug:company>/alerts/settings/", alert_views.save_settings, name="alert-settings"),
+    path("c/<slug:company>/alerts/settings/", alert_views.settings, name="alert-settings"),
     path("c/<slug:company>/alerts/receivers/new/", alert_views.new_receiver, name="new-alert-receiver"),
     path("c/<slug:company>/alerts/receivers/<int:receiver>/", alert_views.receiver, name="alert-receiver"),
     path(

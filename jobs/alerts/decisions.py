@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-PAUSES_S = (60, 300, 900, 3_600, 10_800, 21_600, 43_200)
+PAUSES_S = (60, 300, 900, *[3_600] * 23)
 """Seconds before the second try of a message, the third, and so on; after the last one it is given up."""
 BETWEEN = {"at_once": timedelta(0), "hourly": timedelta(hours=1), "daily": timedelta(days=1)}
 """How long after a receiver's last message the next one is made at the earliest."""

@@ -57,7 +57,7 @@ class ReceiverForm(forms.Form):
         self.fields["kinds"].choices = [(kind.name, kind.label) for kind in kinds.all_kinds().values()]  # type: ignore[attr-defined]
         self.fields["mapping"].choices = [("", "The whole company"), *((name, name) for name in names)]  # type: ignore[attr-defined]
         if receiver is not None and receiver.way == Way.WEBHOOK:
-            self.fields["address"].help_text = f"Left blank, it stays {receiver.shown_address}."
+            self.fields["address"].help_text = f"Left blank, {receiver.shown_address} stays."
             self.fields["secret"].help_text = "Left blank, it stays as it is."
         elif receiver is None:
             self.fields["address"].required = True

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from core.refusals import Refusal
+from dataverse.http_session import before_send
 from jobs.alerts import kinds, mail, secrets, texts, webhook
 from jobs.alerts.texts import Letter, Told
 from jobs.alerts.webhook import Sent
@@ -47,6 +48,8 @@ def _letter(company: Company, letter_id: str, alerts: list[Told], *, test: bool 
 @sensitive_variables()
 def send(receiver: AlertReceiver, letter: Letter) -> Sent:
     """Send a letter; outside of a transaction. Whatever goes wrong is in the answer."""
+    for hook in before_send:  # what watches over requests to Dataverse: none is sent inside a transaction
+        hook("POST", receiver.shown_address)
     if receiver.way == Way.MAIL:
         return mail.send(receiver.address, texts.mail_subject(letter), texts.mail_text(letter), letter.id)
     try:

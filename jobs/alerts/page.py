@@ -16,6 +16,7 @@ from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
 TITLE = "Alerts"
+SETTINGS = "Settings of Alerts"
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 _MOST = 200
 
@@ -25,27 +26,28 @@ def cue(company: Any, count: int) -> Cue:
     return Cue(f"{count:,}", "Open alerts", company_url("jobs:alerts", company), "bad" if count else "ok")
 
 
-def build_page(company: Company, *, administrator: bool, form: DigestForm | None = None) -> Page:
+def build_page(company: Company, *, administrator: bool) -> Page:
     """Return the page; administrator: whether the person may change receivers and settings."""
     standing = services.open_alerts(company)
-    receivers = list(AlertReceiver.objects.filter(company=company))
+    receivers = list(AlertReceiver.objects.filter(company=company).select_related("company"))
     off = "" if administrator else ONLY_ADMINISTRATORS
     new = Action("New Receiver", company_url("jobs:new-alert-receiver", company), icon="add", off=off)
+    settings_ = Action(SETTINGS, company_url("jobs:alert-settings", company), icon="settings", off=off)
     return Page(
         TITLE,
         company=company,
-        state=Status(f"{len(standing):,} open", "bad") if standing else Status("Nothing stands", "ok"),
+        state=Status(f"{len(standing):,} open", "bad") if standing else Status("No open alerts", "ok"),
         help="alerts.md",
         tip=Tip(
             "Told once, until it is over",
             "Each alert is told once when it begins and once when it is over, by mail or webhook. Expected pauses, "
             "such as Dataverse asking to wait, tell nobody.",
         ),
-        actions=[new],
+        actions=[new, settings_],
         notices=_notices(receivers, new),
-        fast_tabs=[_standing(standing), _receivers(receivers, administrator), _settings(company, off, form)],
-        form_url=company_url("jobs:alert-settings", company) if administrator else "",
-        submit=Action("Save", icon="save") if administrator else None,
+        fast_tabs=[_standing(standing), _receivers(company, receivers, administrator)],
+        lead="jobs/alerts/past_heading.html",
+        context={"past_title": "Past alerts"},
         listing=past(company),
     )
 
@@ -74,54 +76,69 @@ def _notices(receivers: Sequence[AlertReceiver], new: Action) -> list[Notice]:
 
 def _standing(alerts: Sequence[Alert]) -> FastTab:
     rows: list[tuple[Cell, ...]] = [
-        (one.began_at, Status(kinds.label(one.kind), "bad"), one.mapping_name, _what(one), Link("Open", one.url))
-        for one in alerts[:_MOST]
+        (Link(_name(one), one.url), one.began_at, joined(one.message, one.fix)) for one in alerts[:_MOST]
     ]
-    more = f" The newest {_MOST} of {len(alerts):,}." if len(alerts) > _MOST else ""
+    more = f": the newest {_MOST} of {len(alerts):,}" if len(alerts) > _MOST else ""
     table = Table(
-        f"Current alerts.{more}" if more else "Current alerts",
-        ("Since", "Kind", "Mapping", "What happened, and what to do", "Settle"), rows, wrap=frozenset({3}), stack=True,
-        empty="Nothing stands now. What comes up is listed here until it is over.",
+        f"Current alerts{more}", ("Alert", "Since", "What happened, and what to do"), rows, wrap=frozenset({2}),
+        stack=True, empty="There are none. What comes up is listed here until it is over.",
     )  # fmt: skip
-    return FastTab("current", "Current alerts", table=table, gist=f"{len(alerts):,}")
+    return FastTab("current", f"Current alerts{more}", table=table, gist=f"{len(alerts):,}")
 
 
-def _what(alert: Alert) -> str:
-    return joined(alert.message, alert.fix)
+def _name(alert: Alert) -> str:
+    """Return what people call an alert: "Columns changed, CUSTOMER"."""
+    return ", ".join(filter(None, (kinds.label(alert.kind), alert.mapping_name)))
 
 
-def _receivers(receivers: Sequence[AlertReceiver], administrator: bool) -> FastTab:
-    known = kinds.all_kinds()
+def _receivers(company: Company, receivers: Sequence[AlertReceiver], administrator: bool) -> FastTab:
     rows: list[tuple[Cell, ...]] = [
         (
             Link(one.shown_address, _receiver_url(one)) if administrator else one.shown_address,
-            str(Way(one.way).label),
-            ", ".join(kinds.label(name) for name in one.kinds) or "Every kind",
-            one.mapping_name or "The whole company",
             _last(one),
+            gets(one),
+            _answer(one),
         )
         for one in receivers
     ]
     table = Table(
-        "Receivers", ("Receiver", "Reached By", "Kinds", "Mapping", "Last Message"), rows,
-        wrap=frozenset({2, 4}), stack=True,
-        empty="There is none yet. A receiver is an e-mail address, or an address that takes webhooks.",
+        "Receivers", ("Receiver", "Last Message", "Gets", "Answer"), rows, wrap=frozenset({3}), stack=True,
+        empty="There are none yet. A receiver is an e-mail address, or an address that takes webhooks.",
     )  # fmt: skip
-    described = ", ".join(kind.label.lower() for kind in known.values())
-    return FastTab("receivers", "Receivers", table=table, gist=f"{len(receivers)}, of {described}")
+    often = str(Digest(services.digest_of(company)).label)
+    return FastTab("receivers", "Receivers", [Field("Messages", often)], table=table, gist=f"{len(receivers)}")
+
+
+def gets(one: AlertReceiver) -> str:
+    """Return what a receiver is told of, in few words: "3 kinds, CUSTOMER"."""
+    named = [kinds.label(name) for name in one.kinds]
+    some = named[0] if len(named) == 1 else f"{len(named)} kinds" if named else "Every kind"
+    return f"{some}, {one.mapping_name}" if one.mapping_name else some
 
 
 def _last(one: AlertReceiver) -> Cell:
     if one.last_at is None:
         return "None yet"
-    return Status(f"{text_of(one.last_at)}. {one.last_answer}", "ok" if one.last_ok else "bad")
+    return Status("Arrived", "ok") if one.last_ok else Status("Did not arrive", "bad")
 
 
-def _settings(company: Company, off: str, form: DigestForm | None) -> FastTab:
-    digest = services.digest_of(company)
-    bound = (form or DigestForm(initial={"digest": digest}))["digest"]
-    field = Field("Messages", str(Digest(digest).label)) if off else Field(form_field=bound)
-    return FastTab("settings", "Settings", [field], gist=str(Digest(digest).label).lower())
+def _answer(one: AlertReceiver) -> str:
+    return f"{text_of(one.last_at)}: {one.last_answer}" if one.last_at is not None else ""
+
+
+def settings_page(company: Company, form: DigestForm) -> Page:
+    """Return the page of what a company chose for all its receivers."""
+    back = company_url("jobs:alerts", company)
+    return Page(
+        SETTINGS,
+        company=company,
+        crumbs=(Link(TITLE, back),),
+        help="alerts.md#receivers",
+        fast_tabs=[FastTab("messages", "All receivers", [Field(form_field=form["digest"])])],
+        form_url=company_url("jobs:alert-settings", company),
+        submit=Action("Save", icon="save", primary=True),
+        cancel=Link("Cancel", back),
+    )
 
 
 def past(company: Company) -> Listing:
@@ -167,13 +184,15 @@ def receiver_page(company: Company, form: ReceiverForm, one: AlertReceiver | Non
                 dialog=True,
             ),
         ]
-    said = _last(one) if one is not None else None
     tabs = [
         FastTab("receiver", "Receiver", [Field(form_field=form[name]) for name in ("way", "address", "secret")]),
         FastTab("told", "What it is told", [Field(form_field=form[name]) for name in ("kinds", "mapping")]),
     ]
+    described = [(kind.label, kind.hint) for kind in kinds.all_kinds().values()]
+    table = Table("Kinds", ("Kind", "When it begins, and when it is over"), described, wrap=frozenset({1}), stack=True)
+    tabs.append(FastTab("kinds", "What the kinds are", table=table, open=False))
     if one is not None:
-        tabs.append(FastTab("last", "Last message", [Field("What came of it", said)]))
+        tabs.append(FastTab("last", "Last message", [Field("Last Message", _last(one)), Field("Answer", _answer(one))]))
     return Page(
         str(one) if one is not None else "New Receiver",
         company=company,

@@ -62,7 +62,7 @@ def save_receiver(
     sealed = _sealed(way, secret, bytes(one.secret) if stays else b"")
     entered = _address(way, address) if address.strip() or not stays else one.address
     if (way, entered) != (one.way, one.address) or secret:
-        one.entered_at = timezone.now()
+        one.version += receiver is not None
     one.way, one.address, one.secret = way, entered, sealed
     one.shown_address = addresses.shown(entered) if way == Way.WEBHOOK else entered
     one.kinds, one.mapping_name = sorted(set(only)), mapping_name

@@ -25,14 +25,15 @@ def alerts(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, page.build_page(owner, administrator=may(request.user, Can.ADMINISTER, owner)))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.ADMINISTER)
-def save_settings(request: HttpRequest, company: str) -> HttpResponse:
-    """Save how often messages go."""
+def settings(request: HttpRequest, company: str) -> HttpResponse:
+    """Show how often messages go; a POST saves it."""
     owner = company_or_404(request, company)
-    form = DigestForm(request.POST)
+    given = request.POST if request.method == "POST" else None
+    form = DigestForm(given, initial={"digest": services.digest_of(owner)})
     if not form.is_valid():
-        return render.page(request, page.build_page(owner, administrator=True, form=form), status=400)
+        return render.page(request, page.settings_page(owner, form), status=400 if form.errors else 200)
     services.set_digest(company=owner, digest=form.cleaned_data["digest"], user=request.user)
     messages.success(request, "The settings of alerts are saved.")
     return HttpResponseRedirect(company_url("jobs:alerts", owner))
@@ -87,9 +88,9 @@ def test_receiver(request: HttpRequest, company: str, receiver: int) -> HttpResp
     one = _receiver(owner, receiver)
     sent = services.send_test(receiver=one)
     if sent.ok:
-        messages.success(request, f"The test was sent to {one}. {sent.answer}")
+        messages.success(request, f"{one} got the test. {sent.answer}")
     else:
-        messages.error(request, f"The test did not reach {one}. {sent.answer}")
+        messages.error(request, f"{one} did not get the test. {sent.answer}")
     return HttpResponseRedirect(company_url("jobs:alert-receiver", owner, receiver=one.pk))
 
 

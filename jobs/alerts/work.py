@@ -6,11 +6,14 @@ under the same id, by which its receiver knows it.
 """
 
 import logging
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
 from jobs.alerts import decisions, kinds, letters
@@ -25,6 +28,8 @@ CLAIM = timedelta(minutes=2)
 """How long a message is somebody's who sends it."""
 AT_ONCE = 20
 """Messages that one tick sends at most."""
+WHOLE_S = 15.0
+"""Seconds after which a tick begins to send no other one."""
 _LOOK = 2
 """The row of models.Tick by which ticks elect who looks."""
 
@@ -67,12 +72,17 @@ def _facts(now: datetime) -> tuple[set[str], list[tuple[str, Fact]]]:
     facts: list[tuple[str, Fact]] = []
     for name in kinds.all_kinds():
         try:
-            facts += [(name, fact) for source in kinds.sources_of(name) for fact in source(now)]
+            facts += [(name, _fitting(fact)) for source in kinds.sources_of(name) for fact in source(now)]
         except Exception:
             logger.exception("alerts: what stands of the kind %s could not be read", name)
         else:
             looked_at.add(name)
     return looked_at, facts
+
+
+def _fitting(fact: Fact) -> Fact:
+    """Return a fact as it is stored: what is compared with the next look's is what the columns hold."""
+    return replace(fact, subject=fact.subject[:240], mapping=fact.mapping[:40], url=fact.url[:400])
 
 
 def store(turn: Turn, now: datetime) -> None:
@@ -91,8 +101,8 @@ def store(turn: Turn, now: datetime) -> None:
 
 def _begin(kind: str, fact: Fact, receivers: Sequence[Receiver], now: datetime) -> None:
     alert = Alert(
-        company_id=fact.company, kind=kind, subject=fact.subject[:240], mapping_name=fact.mapping[:40],
-        message=fact.message, fix=fact.fix, url=fact.url[:400], began_at=now,
+        company_id=fact.company, kind=kind, subject=fact.subject, mapping_name=fact.mapping,
+        message=fact.message, fix=fact.fix, url=fact.url, began_at=now,
     )  # fmt: skip
     told = [one.id for one in receivers if decisions.wants(one, kind, fact.company, fact.mapping)]
     try:
@@ -115,8 +125,12 @@ def _end(pk: int, now: datetime) -> None:
 
 
 def make_messages(now: datetime) -> None:
-    """Make a message to each receiver of what waits for it, where the company's setting lets one go now."""
-    waiting = AlertNotice.objects.filter(message=None).order_by()
+    """Make a message to each receiver of what waits for it, where the company's setting lets one go now.
+
+    Not while another one to it has not arrived: what begins is told before that it is over, and what comes up meanwhile
+    is in one message.
+    """
+    waiting = AlertNotice.objects.filter(message=None).exclude(receiver__in=_busy()).order_by()
     receivers = dict(waiting.values_list("receiver_id", "receiver__company_id").distinct())
     if not receivers:
         return
@@ -128,9 +142,15 @@ def make_messages(now: datetime) -> None:
             _make_message(receiver, now)
 
 
+def _busy() -> "QuerySet[AlertMessage, Any]":
+    """Return the receivers to which a message is on its way."""
+    return AlertMessage.objects.filter(state=AlertMessage.State.WAITING).order_by().values("receiver_id")
+
+
 def _make_message(receiver: int, now: datetime) -> None:
     with transaction.atomic():
-        if not AlertReceiver.objects.select_for_update().filter(pk=receiver).exists():
+        free = AlertReceiver.objects.select_for_update().filter(pk=receiver).first()
+        if free is None or free.messages.filter(state=AlertMessage.State.WAITING).exists():
             return
         message = AlertMessage(receiver_id=receiver, created_at=now, next_at=now)
         message.save(force_insert=True)
@@ -141,7 +161,10 @@ def _make_message(receiver: int, now: datetime) -> None:
 def send_due(now: datetime) -> None:
     """Send the messages whose time has come, each by whoever claims it, and note what came of it."""
     due = AlertMessage.objects.filter(state=AlertMessage.State.WAITING, next_at__lte=now).order_by("next_at")
+    until = time.monotonic() + WHOLE_S
     for message in due.select_related("receiver__company")[:AT_ONCE]:
+        if time.monotonic() > until:
+            return  # receivers are slow: the rest goes with the next ticks
         taken = AlertMessage.objects.filter(pk=message.pk, state=AlertMessage.State.WAITING, next_at=message.next_at)
         if taken.update(next_at=timezone.now() + CLAIM, attempts=F("attempts") + 1):
             _send(message, message.attempts + 1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from auditlog.models import LogEntry
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from core.refusals import Refusal
@@ -110,20 +110,25 @@ def test_a_receiver_that_is_down_is_tried_again_and_what_it_answers_is_told(
     assert len(webhook_server.deliveries) == 1, "it is not tried before its pause is over"
     receiver.refresh_from_db()
     assert (receiver.last_ok, receiver.last_answer) == (False, "The receiver answered 503: <b>busy</b>")
+    facts[:] = [fact(company, "tap")]  # it is over before anybody heard of it, and something else began
+    turn(timedelta(seconds=30))
     webhook_server.status = 204
     turn(timedelta(minutes=2))
     receiver.refresh_from_db()
     assert receiver.last_ok and len(webhook_server.taken) == 1
     assert len(set(webhook_server.deliveries)) == 1, "every try has the same id"
+    turn(timedelta(minutes=2))
+    first, then = [[one["over"] is None for one in hook["alerts"]] for hook in webhook_server.taken]
+    assert (first, then) == ([True], [False, True]), "what begins is told before that it is over"
 
 
 def test_a_receiver_that_stays_down_is_given_up_after_a_day(company: Company, facts: Facts) -> None:
     services.save_receiver(company=company, way="webhook", address="http://127.0.0.1:1/", secret=SECRET)
     facts.append(fact(company))
-    for days in range(20):
+    for days in range(30):
         turn(timedelta(days=days))
     message = AlertMessage.objects.get()
-    assert (message.state, message.attempts) == ("given_up", 8)
+    assert (message.state, message.attempts) == ("given_up", 27)
     assert AlertReceiver.objects.get().last_answer == "The receiver refused the connection."
 
 
@@ -247,6 +252,8 @@ def test_nothing_is_sent_inside_a_transaction_and_the_tick_does_it_last(
     work.work(timezone.now())
     work.work(timezone.now())
     assert len(webhook_server.taken) == 1
+    with transaction.atomic(), pytest.raises(AssertionError, match="inside a database transaction"):
+        services.send_test(receiver=AlertReceiver.objects.get())
 
 
 # -- what this room knows -----------------------------------------------------------------------------------------
