@@ -126,6 +126,10 @@ class Reason(models.TextChoices):
     INTERNAL = "internal", "Internal error"
 
 
+IS_FAILED = models.Func(models.F("state"), template="(%(expressions)s = 'failed')", output_field=models.BooleanField())
+"""The condition of the index of failed jobs, without a parameter: SQLite takes no index of a part for those."""
+
+
 class Job(models.Model):
     """One job. Changed by jobs.services and jobs.runner alone; every change of a running job is fenced."""
 
@@ -210,6 +214,7 @@ class Job(models.Model):
             models.Index(fields=["company", "type", "-id"], name="job_by_type"),
             models.Index(fields=["company", "-id"], name="job_of_company"),
             models.Index(fields=["state", "not_before"], name="job_by_state"),
+            models.Index(fields=["company", "mapping_name", "type", "-id"], condition=Q(IS_FAILED), name="job_failed"),
         ]
 
     def __str__(self) -> str:

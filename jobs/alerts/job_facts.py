@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from jobs import display
 from jobs.alerts import kinds
 from jobs.alerts.decisions import Fact
-from jobs.models import Job, Reason, State, Tick, Type
+from jobs.models import IS_FAILED, Job, Reason, State, Tick, Type
 from masterdata.models import Company
 from ui.cells import text_of
 from ui.links import company_url
@@ -44,17 +44,19 @@ def register() -> None:
 
 def failed_jobs(now: datetime) -> Iterable[Fact]:
     """Yield each mapping and kind of job whose newest ended job failed."""
-    later = Job.objects.filter(
+    newest = _newest_failed(now)
+    succeeded = Job.objects.filter(
         company=OuterRef("company_id"), mapping_name=OuterRef("mapping_name"), type=OuterRef("type"),
-        pk__gt=OuterRef("pk"), state=State.FINISHED,
+        state=State.FINISHED,
     )  # fmt: skip
-    failed = Job.objects.filter(~Exists(later), state=State.FAILED).exclude(failure_reason__in=_TOLD_ELSEWHERE)
-    failed = failed.exclude(type__in=_LOOKED_AT).filter(~Q(mapping_name="") | Q(ended_at__gte=now - WITHOUT_NEXT))
-    newest = failed.order_by().values("company_id", "mapping_name", "type").annotate(newest=Max("pk"))
-    ids = [row["newest"] for row in newest]
-    found = list(Job.objects.filter(pk__in=ids).select_related("company").defer("resume", "parameters", "detail"))
-    known = kinds.mappings_of({job.company_id for job in found}) if found else set()
-    for job in found:
+    found = Job.objects.filter(pk__in=newest).select_related("company").defer("resume", "parameters", "detail")
+    standing = [
+        job
+        for job in found.annotate(succeeded=Subquery(succeeded.order_by("-pk").values("pk")[:1]))
+        if (job.succeeded or 0) < job.pk
+    ]
+    known = kinds.mappings_of({job.company_id for job in standing}) if standing else set()
+    for job in standing:
         if job.mapping_name and (job.company_id, job.mapping_name) not in known:
             continue  # its mapping is gone, and no later job can make it good
         url = company_url("jobs:job", job.company, pk=job.pk)
@@ -63,6 +65,14 @@ def failed_jobs(now: datetime) -> Iterable[Fact]:
         yield Fact(
             job.company_id, f"job:{job.type}:{job.mapping_name}", message, url, job.mapping_name, job.failure_fix
         )
+
+
+def _newest_failed(now: datetime) -> list[int]:
+    """Return the newest failed job of each mapping and kind; an index has those that failed alone."""
+    failed = Job.objects.filter(Q(IS_FAILED)).exclude(failure_reason__in=_TOLD_ELSEWHERE)
+    failed = failed.exclude(type__in=_LOOKED_AT).filter(~Q(mapping_name="") | Q(ended_at__gte=now - WITHOUT_NEXT))
+    newest = failed.order_by().values("company_id", "mapping_name", "type").annotate(newest=Max("pk"))
+    return [row["newest"] for row in newest]
 
 
 def not_seen(now: datetime) -> Iterable[Fact]:
@@ -75,8 +85,7 @@ def not_seen(now: datetime) -> Iterable[Fact]:
     for company in Company.objects.all():
         yield Fact(
             company.pk, "worker", message, company_url("jobs:queue", company),
-            fix="Start them again: manage.py serve starts both, on a server of its own each its service. Jobs go on "
-            "from their last checkpoint.",
+            fix="Start them again; manage.py serve starts both. Jobs go on from their last checkpoint.",
         )  # fmt: skip
 
 

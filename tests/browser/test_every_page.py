@@ -148,8 +148,10 @@ def alerts(company: Company) -> AlertReceiver:
     """Return a receiver of a company of whose alerts one stands and one is over."""
     found, made = AlertReceiver.objects.get_or_create(
         company=company, way="webhook", address="https://alerts.example.com/tandem",
-        shown_address="https://alerts.example.com/…", last_at=timezone.now(), last_ok=False,
-        last_answer="The receiver did not answer within 5 seconds.",
+        defaults={
+            "shown_address": "https://alerts.example.com/…", "last_at": timezone.now(), "last_ok": False,
+            "last_answer": "The receiver did not answer within 5 seconds.",
+        },
     )  # fmt: skip
     for over_at in (None, timezone.now()) if made else ():
         Alert.objects.create(
