@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from connection_setup import captions, hooks
+from connection_setup import alert_facts, captions, hooks
 from connection_setup.captions import TITLE
 from connection_setup.connection import state
 from connection_setup.encryption import services as encryption
@@ -125,6 +125,7 @@ def register() -> None:
             captions={"enabled": "Enabled", "unit_groups": "Unit Group Mapping"},
         )
     )  # fmt: skip
+    alert_facts.register()
     role_center_status(company_status)
     role_center_notice(environment_notice)
     list_notice(environment_notice)

@@ -9,8 +9,15 @@ class JobsConfig(AppConfig):
     name = "jobs"
 
     def ready(self) -> None:
-        """Make the room's pages findable."""
+        """Make the room's pages findable, and keep in the audit log what people change of alerts."""
+        from auditlog.registry import auditlog
+
         from jobs import shell, system_checks
+        from jobs.models import AlertReceiver, AlertSettings
 
         system_checks.register()
+        # Neither secrets, nor addresses that are as good as one: that they changed shows as entered anew.
+        left_out = ["address", "secret", "last_at", "last_ok", "last_answer"]
+        auditlog.register(AlertReceiver, exclude_fields=left_out)
+        auditlog.register(AlertSettings)
         shell.register()

@@ -9,6 +9,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from jobs.alert_models import Alert as Alert
+from jobs.alert_models import AlertMessage as AlertMessage
+from jobs.alert_models import AlertNotice as AlertNotice
+from jobs.alert_models import AlertReceiver as AlertReceiver
+from jobs.alert_models import AlertSettings as AlertSettings
+from jobs.alert_models import Digest as Digest
+from jobs.alert_models import Way as Way
 from jobs.told_fields import ToldJSONField, ToldTextField
 from jobs.wording import Wording, names_of
 from masterdata.models import Company
@@ -119,6 +126,10 @@ class Reason(models.TextChoices):
     INTERNAL = "internal", "Internal error"
 
 
+IS_FAILED = models.Func(models.F("state"), template="(%(expressions)s = 'failed')", output_field=models.BooleanField())
+"""The condition of the index of failed jobs, without a parameter: SQLite takes no index of a part for those."""
+
+
 class Job(models.Model):
     """One job. Changed by jobs.services and jobs.runner alone; every change of a running job is fenced."""
 
@@ -203,6 +214,7 @@ class Job(models.Model):
             models.Index(fields=["company", "type", "-id"], name="job_by_type"),
             models.Index(fields=["company", "-id"], name="job_of_company"),
             models.Index(fields=["state", "not_before"], name="job_by_state"),
+            models.Index(fields=["company", "mapping_name", "type", "-id"], condition=Q(IS_FAILED), name="job_failed"),
         ]
 
     def __str__(self) -> str:

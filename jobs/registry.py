@@ -64,6 +64,7 @@ class DerivedOutcomes(Protocol):
 class _Registry:
     kinds: dict[str, Kind] = field(default_factory=dict)
     ticks: list[Callable[[datetime], None]] = field(default_factory=list)
+    last_ticks: list[Callable[[datetime], None]] = field(default_factory=list)
     ended: list[Callable[[str], None]] = field(default_factory=list)
     schedules: list[ScheduleProvider] = field(default_factory=list)
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
@@ -93,10 +94,14 @@ def kind(name: str) -> Kind:
         ) from None
 
 
-def on_tick(work: Callable[[datetime], None]) -> Callable[[datetime], None]:
-    """Have `work(now)` called at every elected tick; it must be short. An error in it is logged and stops nothing."""
-    if work not in registry.ticks:
-        registry.ticks.append(work)
+def on_tick(work: Callable[[datetime], None], *, last: bool = False) -> Callable[[datetime], None]:
+    """Have `work(now)` called at every elected tick; it must be short. An error in it is logged and stops nothing.
+
+    last: after all others, for what may wait for somebody else's server.
+    """
+    ticks = registry.last_ticks if last else registry.ticks
+    if work not in ticks:
+        ticks.append(work)
     return work
 
 

@@ -6,8 +6,10 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 
 from jobs import display
+from jobs.alerts import job_facts, work
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists as listings
+from jobs.registry import on_tick
 from ui.kit import Cue, Link, Table
 from ui.links import company_url
 from ui.registry import Entry, cues, role_center_table, tell_me
@@ -20,11 +22,14 @@ def register() -> None:
         Entry("Integration Coupling Jobs", "jobs:list", also=("Integration Coupling Job Log",), query="type=coupling"),
         Entry("Integration Uncoupling Jobs", "jobs:list", also=("Uncoupling log",), query="type=uncoupling"),
         Entry("Job Queue Entries", "jobs:queue", also=("Queue", "Scheduled jobs", "Background jobs")),
+        Entry("Alerts", "jobs:alerts", also=("Notifications", "Mail", "Webhook", "Receivers of alerts")),
     )
     for entry in entries:
         tell_me(entry)
     cues("Synchronization", _cues, position=20)
     role_center_table("Latest jobs", _latest, position=20)
+    job_facts.register()
+    on_tick(work.work, last=True)
 
 
 def _cues(_: HttpRequest, company: Any) -> list[Cue]:

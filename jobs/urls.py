@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from jobs.alerts import views as alert_views
 from jobs.pages import views
 
 app_name = "jobs"
@@ -14,4 +15,18 @@ urlpatterns: list[URLPattern] = [
     path("c/<slug:company>/jobs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/", views.job_outcomes, name="outcomes"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/export/", views.export, name="export"),
+    path("c/<slug:company>/alerts/", alert_views.alerts, name="alerts"),
+    path("c/<slug:company>/alerts/settings/", alert_views.settings, name="alert-settings"),
+    path("c/<slug:company>/alerts/receivers/new/", alert_views.new_receiver, name="new-alert-receiver"),
+    path("c/<slug:company>/alerts/receivers/<int:receiver>/", alert_views.receiver, name="alert-receiver"),
+    path(
+        "c/<slug:company>/alerts/receivers/<int:receiver>/delete/",
+        alert_views.delete_receiver,
+        name="delete-alert-receiver",
+    ),
+    path(
+        "c/<slug:company>/alerts/receivers/<int:receiver>/test/",
+        alert_views.test_receiver,
+        name="test-alert-receiver",
+    ),
 ]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
@@ -18,10 +20,12 @@ from coupling.mappings.schedule import ON_HOLD
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
-from jobs.models import Job, Type
+from jobs.alerts import page as alerts
+from jobs.models import Alert, Job, Type
 from jobs.registry import Schedule
 from masterdata import catalog
-from sync import guide_steps
+from masterdata.models import Company
+from sync import alert_facts, guide_steps
 from sync.conflicts import conflicts_page, skipped_page
 from sync.coupling_setup import page as coupling_page
 from sync.coupling_setup.actions import outcome_actions
@@ -129,6 +133,7 @@ def register() -> None:
     for entry in _ENTRIES:
         registry.tell_me(entry)
     guide_steps.register()
+    alert_facts.register()
     registry.cues("Needs attention", attention_cues, position=30)
 
 
@@ -171,15 +176,26 @@ def scheduled(company: Any) -> Iterable[Schedule]:
 
 
 def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many pairs wait for a person because of conflicts, how much else is left undone, and how many
-    mappings have columns that changed.
+    """Return how many alerts are open, how many pairs wait for a person because of conflicts, how much else is left
+    undone, and how many mappings have columns that changed.
     """
-    conflicts = CouplingBase.objects.filter(company=company, conflict__isnull=False).count()
+    counts = Company.objects.filter(pk=company.pk).values_list(
+        _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
+        _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
+    )
+    conflicts, standing_alerts = counts.get()
     undone = left_undone(company).count()
     return [
+        alerts.cue(company, standing_alerts),
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),
         Cue(f"{undone:,}", "Records left out", company_url("sync:skipped", company), "bad" if undone else "ok"),
         drift_page.cue(request, company),
     ]
+
+
+def _counted(rows: "QuerySet[Any]") -> Coalesce:
+    """Return how many rows there are, to be asked for together with others."""
+    counted = rows.order_by().values("company_id").annotate(count=Count("pk"))
+    return Coalesce(Subquery(counted.values("count")), 0)

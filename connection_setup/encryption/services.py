@@ -20,6 +20,7 @@ from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
 from connection_setup.secrets.sealing import CannotDecrypt
 from core.refusals import NotUsable, Refusal
+from jobs.models import AlertReceiver
 
 QUESTION = "Data encryption is not enabled. Enable it?"
 MAX_FILE_BYTES = 10_000
@@ -27,6 +28,7 @@ MAX_FILE_BYTES = 10_000
 _SEALED: Sequence[tuple[Any, Sequence[str]]] = (
     (DataverseConnection, credentials.SEALED_COLUMNS),
     (AdministratorSignIn, ("sealed",)),
+    (AlertReceiver, ("secret",)),
 )
 """Every column of the database that holds something encrypted."""
 _CAPTIONS = {
@@ -34,6 +36,7 @@ _CAPTIONS = {
     "private_key": "Certificate's private key",
     "next_private_key": "Private key of the pending certificate",
     "sealed": "Administrator's sign-in",
+    "secret": "Secret of a webhook",
 }
 
 

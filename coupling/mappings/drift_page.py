@@ -27,7 +27,7 @@ _LOOKS: dict[Stops, State] = {
 _BETWEEN = "|"
 _NAMED = 3
 """Mappings that a notice names."""
-_SAY_IT_THEMSELVES = frozenset({"coupling:mappings", "coupling:fields"})
+_SAY_IT_THEMSELVES = frozenset({"coupling:mappings", "coupling:fields", "jobs:alerts"})
 """Lists with a notice of their own about it."""
 _IN_FEW_WORDS = {Kind.GONE: "is gone", Kind.RETYPED: "is {change.now}, no longer {change.was},"}
 _KINDS = {Kind.GONE: "Gone", Kind.RETYPED: "Other type", Kind.SHORTENED: "Shorter", Kind.REQUIRED: "Required now"}

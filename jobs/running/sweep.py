@@ -63,7 +63,7 @@ def tick() -> bool:
     if not acquire_tick(now):
         return False
     sweep(now)
-    for work in registry.ticks:
+    for work in (*registry.ticks, *registry.last_ticks):
         try:
             work(now)
         except Exception:

@@ -72,8 +72,9 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy", "mapping drift",
-    "mapping export", "mapping list", "mapping options", "mapping show", "skipped list", "undo --preview",
+    "alerts list", "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy",
+    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
+    "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
 

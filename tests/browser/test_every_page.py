@@ -21,7 +21,7 @@ from coupling.models import (
     OptionMapping,
     UndoneRecord,
 )
-from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer, PaymentTerms, RecordTemplate
 from sync.models import FullSynchReviewLine
 from tests.browser.conftest import Looks
@@ -121,7 +121,7 @@ def places(company: Company) -> dict[str, str]:
         "part": "name",
         "uidb64": "MQ", "token": "not-a-token", "table_id": table.pk, "field": field and field.pk,
         "side": "table", "how": "leaving", "tree": "e30",
-        "template_id": template.pk, "preview": preview and preview.pk,
+        "template_id": template.pk, "preview": preview and preview.pk, "receiver": alerts(company).pk,
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):
@@ -141,6 +141,25 @@ def places(company: Company) -> dict[str, str]:
         found["cancel"] = reverse("jobs:cancel", kwargs={**here, "pk": running.pk})
     if job:
         found["failed"] = reverse("jobs:outcomes", kwargs={**here, "pk": job.pk}) + "?outcome=failed"
+    return found
+
+
+def alerts(company: Company) -> AlertReceiver:
+    """Return a receiver of a company of whose alerts one stands and one is over."""
+    found, made = AlertReceiver.objects.get_or_create(
+        company=company, way="webhook", address="https://alerts.example.com/tandem",
+        defaults={
+            "shown_address": "https://alerts.example.com/…", "last_at": timezone.now(), "last_ok": False,
+            "last_answer": "The receiver did not answer within 5 seconds.",
+        },
+    )  # fmt: skip
+    for over_at in (None, timezone.now()) if made else ():
+        Alert.objects.create(
+            company=company, kind="drift", subject="it", mapping_name="CUSTOMER", over_at=over_at,
+            message="The column City (address1_city) is gone in Dataverse: it was deleted or renamed. The field City "
+            "is not synchronized meanwhile; the other fields go on, and no value is blanked.",
+            fix="Add the column in Dataverse again: then this goes on by itself.", url=f"/c/{company.slug}/mappings/",
+        )  # fmt: skip
     return found
 
 

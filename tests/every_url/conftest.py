@@ -40,7 +40,7 @@ from coupling.rows import Criterion
 from dataverse import transport
 from dataverse.client import DataverseClient
 from jobs.mentions import HIDDEN
-from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type, Way
 from masterdata.models import Company, Customer, RecordTemplate
 from sync.models import FullSynchReviewLine, SynchronizedField, SynchronizedValue, WrittenSide
 from tests.every_url.urls import Endpoint
@@ -102,6 +102,7 @@ class Place:
     look_up_table: LookUpTable
     template: RecordTemplate
     preview: Job
+    receiver: AlertReceiver
 
     @property
     def given(self) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class Place:
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
             "step": "before-you-start", "kind": "csv", "part": "name", "field": self.mapping.fields.earliest("pk").pk,
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
-            "template_id": self.template.pk, "preview": self.preview.pk,
+            "template_id": self.template.pk, "preview": self.preview.pk, "receiver": self.receiver.pk,
             "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
@@ -174,7 +175,16 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     _written(job, mapping, pairs[0], f"{name} before", f"{name} after")
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
     preview = _preview(company, mapping, some[2])
-    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview)
+    receiver = AlertReceiver.objects.create(
+        company=company, way=Way.MAIL, address=f"{prefix}@example.com", shown_address=f"{prefix}@example.com",
+        mapping_name=mapping.name,
+    )  # fmt: skip
+    for over_at in (None, timezone.now()):
+        Alert.objects.create(
+            company=company, kind="failure", subject="it", mapping_name=mapping.name, message=f"{mapping.name} failed.",
+            fix="Look at its job.", url=f"/c/{company.slug}/jobs/", over_at=over_at,
+        )  # fmt: skip
+    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, receiver)
 
 
 def _written(job: Job, mapping: IntegrationTableMapping, pair: Coupling, before: str, after: str) -> None:

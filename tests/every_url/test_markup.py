@@ -10,7 +10,7 @@ from django.utils import timezone
 from connection_setup.models import DataverseConnection
 from core.roles import Role
 from coupling.models import CouplingBase, IntegrationFieldMapping, IntegrationTableMapping, UndoneRecord
-from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Customer
 from tests.every_url.conftest import Place, client_of, methods
 from tests.every_url.test_admin import address
@@ -75,6 +75,10 @@ def spoiled(here: Place) -> Place:
     CouplingBase.objects.filter(pk=here.coupling.pk).update(skipped=True, last_to_reason=Reason.VALUE_TOO_LONG)
     UndoneRecord.objects.filter(company=here.company).update(
         condition=BAD, local_name=BAD, integration_name=BAD, settled_at=None
+    )
+    Alert.objects.filter(company=here.company).update(message=BAD, fix=BAD, kind=BAD[:24], mapping_name=BAD[:40])
+    AlertReceiver.objects.filter(pk=here.receiver.pk).update(
+        shown_address=BAD, address=BAD, last_at=timezone.now(), last_answer=BAD, kinds=[BAD], mapping_name=BAD[:40]
     )
     IntegrationTableMapping.objects.filter(pk=here.mapping.pk).update(integration_table=BAD[:60])
     IntegrationFieldMapping.objects.filter(mapping=here.mapping).update(disabled_reason=BAD, constant=BAD[:50])

@@ -35,6 +35,7 @@ from sync.start.services import start_synchronization
 from tests.every_url.leak_search import Watch, broker, database, files
 from tests.every_url.test_admin import address
 from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
+from tests.receivers import canary
 from tests.recovery import harness
 from tests.recovery.harness import Fleet
 from tests.sandbox.test_identity import key_and_certificate
@@ -168,6 +169,7 @@ def given(company: Company) -> dict[str, Any]:
         "step": "before-you-start", "part": "name", "kind": "csv", "field": field.pk, "uidb64": "MQ",
         "token": "not-a-token", "side": "table", "how": "leaving", "tree": "e30",
         "preview": (Job.objects.filter(company=company, type="preview").first() or job).pk,
+        "receiver": canary(company, SECRET).pk,
     }  # fmt: skip
 
 
