@@ -193,16 +193,19 @@ def _scenes() -> dict[str, Scene]:
 @pytest.fixture
 def connected(
     transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, Scene]
-) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
+) -> Callable[..., Company]:
     """Give a company of that name, connected by `connect`: once in a run; then both sides get what they had then.
+
+    Scenes are told apart by `scene`: by the company's name, unless something more is done in it.
 
     The metadata of the tables that are mapped is known, as to a process that did something a moment ago.
     """
 
-    def give(name: str, connect: Callable[[Company, Sandbox], None]) -> Company:
-        if name in _scenes:
-            django_db_setup.put(_scenes[name].rows)
-            sandbox.reset(_scenes[name].state)
+    def give(name: str, connect: Callable[[Company, Sandbox], None], *, scene: str = "") -> Company:
+        key = scene or name
+        if key in _scenes:
+            django_db_setup.put(_scenes[key].rows)
+            sandbox.reset(_scenes[key].state)
         else:
             before = django_db_setup.rows()
             made = Company.objects.create(name=name, currency_code="USD", country_code="US")
@@ -210,12 +213,12 @@ def connected(
             known = known_tables.read_mapped(made)
             ServiceProcess.objects.all().delete()  # counted where connecting took longer than a second
             state = sandbox.environment.snapshot()
-            _scenes[name] = Scene(made.pk, django_db_setup.since(before), state, known)
+            _scenes[key] = Scene(made.pk, django_db_setup.since(before), state, known)
             sandbox.control("DELETE", "requests")
             nothing_is_known()
-        scene = _scenes[name]
-        known_tables.put(sandbox.environment_url, scene.known, scene.state)
-        return Company.objects.get(pk=scene.company)
+        found = _scenes[key]
+        known_tables.put(sandbox.environment_url, found.known, found.state)
+        return Company.objects.get(pk=found.company)
 
     return give
 

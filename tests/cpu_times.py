@@ -69,6 +69,10 @@ class Times:
         self._tests: dict[str, int] = defaultdict(int)
         self._loops: list[float] = []
 
+    def add(self, folder: str, cpu_s: float) -> None:
+        """Count what was done for a folder outside the workers."""
+        self._cpu_s[folder] += cpu_s
+
     def _enter(self, folder: str) -> None:
         if folder != self._folder:
             now = cpu_seconds()

@@ -154,7 +154,9 @@ def _in_own_thread(work: Callable[[], Result], otherwise: Result) -> Result:
     """
 
     def attempt() -> Result:
-        connection.close_if_unusable_or_obsolete()
+        # SQLite's file stays where it is: to open it anew before every request takes longer than what is asked of it.
+        if connection.errors_occurred or connection.vendor != "sqlite":
+            connection.close_if_unusable_or_obsolete()
         return work()
 
     try:

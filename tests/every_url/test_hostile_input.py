@@ -1,8 +1,8 @@
 """Hostile values in addresses, queries and forms: every URL answers with a page or a refusal, never with a 500."""
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -42,6 +42,9 @@ VALUES = {
     "long text": "x" * 5000,
     "text of two bytes each": "é" * 1000,
 }
+if connection.vendor != "sqlite":
+    for same_for_every_database in ("blank", "none", "encoded NUL", "quotes, markup, formats", "object"):
+        del VALUES[same_for_every_database]  # text like any other to it, or nothing at all; tried with SQLite
 NAMES = (
     "after", "all_matching", "before", "blocked", "case", "choice", "choose", "client_id", "cloud", "code",
     "column", "compare", "conflicts", "coupled", "create_new", "direction", "enabled", "environment_url",
@@ -104,12 +107,19 @@ class _NotingQuery(_Noting, QueryDict):
         return _NotingDict()
 
 
-def names_read(client: Client, url: str) -> set[str]:
-    """Return the names that a page reads of an empty query. Alone, each other one changes nothing."""
+@contextmanager
+def noting_queries() -> Iterator[set[str]]:
+    """Give the names that are read of a query meanwhile."""
     read: set[str] = set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_Noting, "read", read, raising=False)
         patch.setattr(wsgi, "QueryDict", _NotingQuery)
+        yield read
+
+
+def names_read(client: Client, url: str) -> set[str]:
+    """Return the names that a page reads of an empty query. Alone, each other one changes nothing."""
+    with noting_queries() as read:
         assert client.get(url).status_code < 500
     return read | set(NAMES) - {_Noting.EVERYTHING} if _Noting.EVERYTHING in read else read
 
@@ -158,19 +168,38 @@ def encoded(value: str) -> str:
     return value if value.isalpha() else quote_plus(value)
 
 
-def send(client: Client, method: str, url: str, value: str, given: dict[str, str]) -> None:
-    """Send what is given as a query by GET, as a form by POST; `value` is named where that fails."""
+def send(client: Client, method: str, url: str, value: str, given: dict[str, str]) -> int:
+    """Send what is given as a query by GET, as a form by POST, and return the answer's status; `value` is named where
+    that fails.
+    """
     form = "&".join(f"{encoded(name)}={encoded(one)}" for name, one in given.items()).encode()
     if method == "GET":
         answer = client.get(url, QUERY_STRING=form.decode("latin-1"))  # as WSGI gives it
     else:
         answer = client.post(url, form, content_type=FORM)
     assert answer.status_code < 500, (method, value)
+    return int(answer.status_code)
+
+
+def send_apart(client: Client, url: str, given: dict[str, str]) -> None:
+    """Send what is given by GET in queries so small that none of it keeps the page from looking at the rest.
+
+    Where the whole page came and every name was read, none did; otherwise each half is sent by itself.
+    """
+    if not given:
+        return
+    with noting_queries() as read:
+        status = send(client, "GET", url, ", ".join(f"{name}={value[:40]!a}" for name, value in given.items()), given)
+    if len(given) > 1 and (status != 200 or not given.keys() <= read):
+        names = sorted(given)
+        for some in (names[::2], names[1::2]):
+            send_apart(client, url, {name: given[name] for name in some})
 
 
 @each_endpoint
 def test_no_value_ends_in_an_internal_error(here: Place, endpoint: Endpoint) -> None:
-    """Every value under all names at once, by each method; and every name alone that the page reads.
+    """Every value under all names at once, by each method; and every name that the page reads with a value of its own,
+    so that no other's stops the page before.
 
     A page that reads nothing, or a form of which nothing is read, gets all values in one request.
     """
@@ -182,8 +211,7 @@ def test_no_value_ends_in_an_internal_error(here: Place, endpoint: Endpoint) -> 
             send(client, method, url, value, dict.fromkeys({*names, *NAMES}, VALUES[value]))
         if not names:
             send(client, method, url, "mixed", mixed(at, NAMES))
-    for name, value in mixed(at, read.get("GET", set())).items():
-        send(client, "GET", url, value, {name: value})
+    send_apart(client, url, mixed(at, read.get("GET", set())))
     if "POST" in takes:  # as browsers send a form with a file
         assert client.post(url, mixed(at, {*read["POST"], *NAMES})).status_code < 500
 
@@ -206,10 +234,13 @@ def test_no_value_in_an_address_ends_in_an_internal_error(here: Place, endpoint:
     """Each value in each part of the address that takes it.
 
     Of the company one value at each URL: it takes words alone, and that no URL finds another word is tested with roles.
+    One also where no page is opened like this, which is said before the address is looked at.
     """
     client, at = client_of(Role.ADMINISTRATOR), ENDPOINTS.index(endpoint)
+    looked_at = "GET" in methods(endpoint, endpoint.url(here.given))
     for part in endpoint.parameters:
-        for value in [[*WORDS][at % len(WORDS)]] if part == "company" else VALUES:
+        some = WORDS if part == "company" else VALUES
+        for value in some if looked_at and part != "company" else [[*some][at % len(some)]]:
             with suppress(NoReverseMatch, UnicodeEncodeError):
                 url = endpoint.url({**here.given, part: VALUES[value]})
                 send(client, "GET", url, value, dict.fromkeys(NAMES, VALUES[value]))

@@ -32,7 +32,7 @@ from jobs.models import Job
 from masterdata.models import Company, Customer, RecordTemplate
 from sandbox.testing import Sandbox
 from sync.start.services import start_synchronization
-from tests.every_url.leak_search import Watch, broker, database, files
+from tests.every_url.leak_search import Watch, broker, database, empty_database_log, files
 from tests.every_url.test_admin import address
 from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.receivers import canary
@@ -49,9 +49,11 @@ PASSWORD = "c4n~ary pass\"<&>'word/+%41é"
 
 
 @pytest.fixture
-def watch(caplog: pytest.LogCaptureFixture) -> Iterator[Watch]:
+def watch(caplog: pytest.LogCaptureFixture, django_db_setup: None, django_db_blocker: Any) -> Iterator[Watch]:
     """Knows the secrets; at the end of the test nothing may have been found."""
     caplog.set_level(logging.DEBUG)
+    with django_db_blocker.unblock():
+        empty_database_log()
     found = Watch()
     for name, secret in (("the client secret", SECRET), ("a wrong secret", WRONG), ("the password", PASSWORD)):
         found.hide(name, secret)

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from connection_setup.connection import service_waits
@@ -109,6 +112,22 @@ def test_the_thread_that_reads_is_made_anew_after_it_was_closed(transactional_db
     service_waits.close()
     service_waits.close()
     assert waits.seconds_left() > 50
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases keep a connection for a minute")
+def test_sqlite_s_file_is_opened_once_for_many_requests(transactional_db: None) -> None:
+    waits, opened = UserWaits("https://one.crm4.dynamics.com", "application"), list[str]()
+
+    def note(**_: Any) -> None:
+        opened.append(threading.current_thread().name)
+
+    service_waits.close()
+    connection_created.connect(note)
+    try:
+        assert {waits.seconds_left() for _ in range(5)} == {0}
+    finally:
+        connection_created.disconnect(note)
+    assert len(opened) == 1, opened
 
 
 ASKING = """

@@ -1,5 +1,6 @@
 """Extended prices: price lists and their lines, of items and resources, in place of customer price groups."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -16,16 +17,23 @@ from sandbox.testing import Sandbox
 from sync.engine.worker import Worker
 from sync.start.services import start_synchronization
 from tests.sync.conftest import counters, synchronize, update_mapping
-from tests.sync.engine.test_sales import group_lines, price_lines, rows_written, sales, synchronize_all
+from tests.sync.engine.selling import sell
+from tests.sync.engine.test_sales import group_lines, price_lines, rows_written, synchronize_all
 from tests.sync.engine.test_table_rules import products
 
+pytestmark = pytest.mark.xdist_group("sales")  # they share scenes that take long to make
+
 LISTS = ["PLHEADER-PRICE", "PLLINE-PRODPRICE"]
-_ = sales  # a fixture
 
 
 @pytest.fixture
-def lists(sales: Company) -> Company:
+def lists(connected: Callable[..., Company]) -> Company:
     """Return a company with extended prices on: an active list with two lines, one in euros that is a draft."""
+    return connected("CRONUS International", sell_by_lists, scene="Sales by price lists")
+
+
+def sell_by_lists(sales: Company, remote: Sandbox) -> None:
+    sell(sales, remote)
     with pytest.raises(Refusal, match="Extended Prices cannot be changed while Dynamics 365 is enabled"):
         dynamics.map_price_lists(company=sales, user=None, on=True)
     dynamics.disable(company=sales, user=None)
@@ -47,7 +55,6 @@ def lists(sales: Company) -> Company:
     PriceListLine.objects.create(
         company=sales, no="L5", price_list_code="SHOP", asset_no="1000", minimum_quantity=10, unit_price=800
     )
-    return sales
 
 
 def test_price_lists_and_their_lines_go_to_dataverse_and_a_second_run_writes_nothing(

@@ -1,6 +1,7 @@
 """Resources, price lists with their lines, and opportunities, on a sandbox with Dynamics 365 Sales."""
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,59 +20,40 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import (
     Company,
     Contact,
-    Currency,
-    Customer,
     CustomerPriceGroup,
     Item,
     ItemUnitOfMeasure,
     Opportunity,
     Resource,
     SalesPrice,
-    UnitOfMeasure,
-    Vendor,
 )
 from sandbox.testing import Sandbox
 from sync.engine.default_prices import DefaultPrices
 from sync.start.services import run_due, start_synchronization
 from tests.sync.conftest import accounts, counters, synchronize, update_mapping
+from tests.sync.engine.selling import sell
 from tests.sync.engine.test_table_rules import fullsync, products, units
+
+pytestmark = pytest.mark.xdist_group("sales")  # they share scenes that take long to make
 
 SALES = ["RESOURCE-PRODUCT", "CUSTPRCGRP-PRICE", "SALESPRC-PRODPRICE", "OPPORTUNITY"]
 
 
 @pytest.fixture
-def sales(company: Company) -> Company:
+def sales(connected: Callable[..., Company]) -> Company:
     """Return a connected company that sells an item and a resource at prices of two groups, with Sales enabled."""
-    UnitOfMeasure.objects.create(company=company, code="PCS")
-    UnitOfMeasure.objects.create(company=company, code="HOUR")
-    Vendor.objects.create(company=company, no="40000", name="Wheels Ltd.")
-    Item.objects.create(
-        company=company, no="1000", description="Bicycle", base_unit_of_measure="PCS", unit_price=Decimal("900"),
-        vendor_no="40000",
-    )  # fmt: skip
-    Resource.objects.create(
-        company=company, no="R10", name="Assembly", base_unit_of_measure="HOUR", unit_price=Decimal("54"),
-        unit_cost=Decimal("30"), capacity=Decimal("40"),
-    )  # fmt: skip
-    Currency.objects.create(company=company, code="EUR", description="Euro", exchange_rate=Decimal("0.9"))
-    for code, currency, price in (("RETAIL", "", "880"), ("EUROPE", "EUR", "800")):
-        CustomerPriceGroup.objects.create(company=company, code=code)
-        SalesPrice.objects.create(
-            company=company, no=f"P-{code}", sales_code=code, item_no="1000", currency_code=currency,
-            unit_price=Decimal(price),
-        )  # fmt: skip
-    Customer.objects.create(company=company, no="10000", name="Adatum")
-    Contact.objects.create(
-        company=company, no="CT1", name="Adatum", type="Company", company_no="CT1", customer_no="10000"
-    )
-    Contact.objects.create(company=company, no="CT2", type="Person", surname="Lee", company_no="CT1")
-    Opportunity.objects.create(
-        company=company, no="OP1", description="Ten bicycles", contact_no="CT2", contact_company_no="CT1",
-        estimated_value=Decimal("9000"), estimated_closing_date=date(2031, 5, 4), status="In Progress",
-    )  # fmt: skip
-    report = dynamics.enable(company=company, user=None)
-    assert report.ok, report.document()
-    return company
+    return connected("CRONUS International", sell, scene="Sales")
+
+
+@pytest.fixture
+def synchronized(connected: Callable[..., Company]) -> Company:
+    """Return the company of `sales` after a full synchronization that came to its end."""
+
+    def sell_and_synchronize(company: Company, remote: Sandbox) -> None:
+        sell(company, remote)
+        synchronize_all(company)
+
+    return connected("CRONUS International", sell_and_synchronize, scene="Sales, synchronized")
 
 
 def synchronize_all(company: Company) -> dict[str, Any]:
@@ -168,17 +150,16 @@ def test_all_of_sales_is_synchronized_in_the_order_of_its_references_and_a_secon
 
 
 def test_the_default_price_list_follows_prices_and_units_and_what_is_lost_of_it_comes_back(
-    sales: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
+    synchronized: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synchronize_all(sales)
     found = products(remote)
     (default,) = (row for row in remote.rows("pricelevels") if row["name"].startswith("Tandem Default"))
-    assert default["_tandem_companyid_value"] == str(connection_of(sales).company_row_id)
+    assert default["_tandem_companyid_value"] == str(connection_of(synchronized).company_row_id)
     assert {row["_pricelevelid_value"] for row in found.values()} == {default["pricelevelid"]}
     per = {name: row["_defaultuomid_value"] for name, row in found.items()}
     assert default_lines(remote) == {"Bicycle": (900, per["Bicycle"]), "Assembly": (54, per["Assembly"])}
     names = ("ITEM-PRODUCT", "RESOURCE-PRODUCT")
-    assert rows_written(remote, sales, *names) == rows_written(remote, sales, *names, full=True) == 0
+    assert rows_written(remote, synchronized, *names) == rows_written(remote, synchronized, *names, full=True) == 0
 
     item = Item.objects.get()
     item.unit_price, item.base_unit_of_measure = Decimal("950"), "HOUR"
@@ -192,26 +173,25 @@ def test_the_default_price_list_follows_prices_and_units_and_what_is_lost_of_it_
         return keep(self, ids)
 
     monkeypatch.setattr(DefaultPrices, "keep", dies)
-    mapping = update_mapping(sales, "ITEM-PRODUCT")
+    mapping = update_mapping(synchronized, "ITEM-PRODUCT")
     assert run_to_end(start_synchronization(mapping=mapping)).state == "failed"
     assert products(remote)["Bicycle"]["price"] == 950 and default_lines(remote)["Bicycle"][0] == 900
     synchronize(mapping, full=True)
     assert default_lines(remote)["Bicycle"] == (950, per["Assembly"])
     lines = remote.rows("productpricelevels")
-    assert Gateway(sales).delete(
+    assert Gateway(synchronized).delete(
         IntegrationTableMapping(
-            company=sales, integration_table="productpricelevel", entity_set="productpricelevels",
+            company=synchronized, integration_table="productpricelevel", entity_set="productpricelevels",
             uid_column="productpricelevelid",
         ), [(UUID(row["productpricelevelid"]), "") for row in lines],
     )[0].ok  # fmt: skip
-    assert rows_written(remote, sales, *names, full=True) == 2
+    assert rows_written(remote, synchronized, *names, full=True) == 2
     assert set(default_lines(remote)) == {"Bicycle", "Assembly"}
 
 
 def test_products_become_items_or_resources_by_their_type_and_opportunities_come_here(
-    sales: Company, remote: Sandbox
+    synchronized: Company, remote: Sandbox
 ) -> None:
-    synchronize_all(sales)
     found = products(remote)
     kept = {
         name: found["Assembly"][name]
@@ -227,50 +207,52 @@ def test_products_become_items_or_resources_by_their_type_and_opportunities_come
         }
     )
     for name in ("ITEM-PRODUCT", "RESOURCE-PRODUCT", "OPPORTUNITY"):
-        assert counters(synchronize(update_mapping(sales, name), create=True))["inserted"] == 1
+        assert counters(synchronize(update_mapping(synchronized, name), create=True))["inserted"] == 1
     assert Item.objects.get(description="Pump").base_unit_of_measure == "HOUR"
     assert Resource.objects.get(name="Repair").no.startswith("R")
     assert Opportunity.objects.get(description="A shop in Leeds").status == "Not Started"
     names = ("ITEM-PRODUCT", "RESOURCE-PRODUCT", "OPPORTUNITY")
-    assert rows_written(remote, sales, *names, full=True) == 0
+    assert rows_written(remote, synchronized, *names, full=True) == 0
     assert {row["productnumber"] for row in remote.rows("products")} == {"1000", "R10", "X1", "X2"}
 
 
 def test_a_price_that_is_there_already_is_coupled_and_a_group_with_two_currencies_fails(
-    sales: Company, remote: Sandbox
+    synchronized: Company, remote: Sandbox
 ) -> None:
-    synchronize_all(sales)
     Coupling.objects.filter(table="sales_price").delete()
     SalesPrice.objects.filter(no="P-RETAIL").update(unit_price=Decimal("850"))
-    CustomerPriceGroup.objects.create(company=sales, code="MIXED")
+    CustomerPriceGroup.objects.create(company=synchronized, code="MIXED")
     for no, currency in (("P1", ""), ("P2", "EUR")):
-        SalesPrice.objects.create(company=sales, no=no, sales_code="MIXED", item_no="1000", currency_code=currency)
-    job = synchronize(update_mapping(sales, "CUSTPRCGRP-PRICE"), create=True)
+        SalesPrice.objects.create(
+            company=synchronized, no=no, sales_code="MIXED", item_no="1000", currency_code=currency
+        )
+    job = synchronize(update_mapping(synchronized, "CUSTPRCGRP-PRICE"), create=True)
     (failed,) = job.outcomes.filter(outcome="failed")
     assert "The prices of MIXED are in several currencies (USD, EUR)" in failed.message
-    job = synchronize(update_mapping(sales, "SALESPRC-PRODPRICE"), full=True)
+    job = synchronize(update_mapping(synchronized, "SALESPRC-PRODPRICE"), full=True)
     assert counters(job) == {"modified": 1, "unchanged": 1, "failed": 2}
     assert len(group_lines(remote)) == 2
     assert price_lines(remote)["RETAIL"]["amount"] == 850
     methods = Coupling.objects.filter(table="sales_price").values_list("method", flat=True)
     assert set(methods) == {Method.MATCHED}
 
-    other = SalesPrice.objects.create(company=sales, no="P3", sales_code="RETAIL", item_no="1000", currency_code="EUR")
-    boxed = SalesPrice.objects.create(
-        company=sales, no="P4", sales_code="RETAIL", item_no="1000", unit_of_measure_code="HOUR"
+    other = SalesPrice.objects.create(
+        company=synchronized, no="P3", sales_code="RETAIL", item_no="1000", currency_code="EUR"
     )
-    job = synchronize(update_mapping(sales, "SALESPRC-PRODPRICE"))
+    boxed = SalesPrice.objects.create(
+        company=synchronized, no="P4", sales_code="RETAIL", item_no="1000", unit_of_measure_code="HOUR"
+    )
+    job = synchronize(update_mapping(synchronized, "SALESPRC-PRODPRICE"))
     said = {one.local_id: one.message for one in job.outcomes.all()}
     assert "the price list of RETAIL in Dataverse is in another currency" in said[other.system_id]
     assert "is per HOUR, and the product's unit group has no unit but PCS" in said[boxed.system_id]
 
 
 def test_a_record_deleted_while_it_is_coupled_with_the_row_that_is_there_ends_the_coupling(
-    sales: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
+    synchronized: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synchronize_all(sales)
     Coupling.objects.filter(table="sales_price").delete()
-    mapping = update_mapping(sales, "SALESPRC-PRODPRICE", deletion_conflict=DeletionOption.UNCOUPLE)
+    mapping = update_mapping(synchronized, "SALESPRC-PRODPRICE", deletion_conflict=DeletionOption.UNCOUPLE)
     read = Gateway.read
 
     def meanwhile(self: Gateway, *given: Any) -> Any:
@@ -285,14 +267,12 @@ def test_a_record_deleted_while_it_is_coupled_with_the_row_that_is_there_ends_th
 
 
 def test_a_blocked_item_retires_its_product_and_back_once_the_filters_let_them_in(
-    sales: Company, remote: Sandbox
+    synchronized: Company, remote: Sandbox
 ) -> None:
-    lines = synchronize_all(sales)
-    assert lines["RESOURCE-PRODUCT"].status == "finished"
     resource = Resource.objects.get()
     resource.blocked = True
     resource.save()
-    mapping = update_mapping(sales, "RESOURCE-PRODUCT")
+    mapping = update_mapping(synchronized, "RESOURCE-PRODUCT")
     assert counters(synchronize(mapping)) == {"skipped": 1}, "by default blocked records are outside"
     mapping.table_filter = {}
     mapping.integration_filter = {"field": "producttypecode", "op": "eq", "value": 3}
@@ -301,7 +281,7 @@ def test_a_blocked_item_retires_its_product_and_back_once_the_filters_let_them_i
     retired = products(remote)["Assembly"]
     assert (retired["statecode"], retired["statuscode"]) == (1, 2)
     assert set(default_lines(remote)) == {"Bicycle"}, "no product is retired that is on a price list"
-    assert rows_written(remote, sales, "RESOURCE-PRODUCT", full=True) == 0
+    assert rows_written(remote, synchronized, "RESOURCE-PRODUCT", full=True) == 0
     change_there(remote, "products", "productid", retired, statecode=0, statuscode=1)
     assert counters(synchronize(mapping)) == {"modified": 1}
     assert not Resource.objects.get().blocked
@@ -313,20 +293,19 @@ def test_a_blocked_item_retires_its_product_and_back_once_the_filters_let_them_i
     remote.load({"productpricelevels": [line]})
     Resource.objects.update(blocked=True)
     for _ in ("refused", "left out", "left out"):
-        assert rows_written(remote, sales, "RESOURCE-PRODUCT", full=True) == 0
+        assert rows_written(remote, synchronized, "RESOURCE-PRODUCT", full=True) == 0
         assert set(default_lines(remote)) >= {"Bicycle", "Assembly"}
-    Resource.objects.create(company=sales, no="R11", name="Old", base_unit_of_measure="HOUR", blocked=True)
+    Resource.objects.create(company=synchronized, no="R11", name="Old", base_unit_of_measure="HOUR", blocked=True)
     (failed,) = synchronize(mapping, create=True).outcomes.filter(outcome="failed")
     assert "R11 is blocked, and a new product cannot be retired at once." in failed.message
 
 
-def test_opportunities_need_no_account_and_a_closed_one_says_so(sales: Company, remote: Sandbox) -> None:
-    synchronize_all(sales)
-    mapping = update_mapping(sales, "OPPORTUNITY")
-    Contact.objects.create(company=sales, no="CT9", type="Person", surname="Nobody")
-    stranger = Opportunity.objects.create(company=sales, no="OP2", description="Stranger", contact_no="CT9")
-    alone = Opportunity.objects.create(company=sales, no="OP3", description="Nobody yet")
-    Opportunity.objects.create(company=sales, no="OP4", description="Lost", status="Lost")
+def test_opportunities_need_no_account_and_a_closed_one_says_so(synchronized: Company, remote: Sandbox) -> None:
+    mapping = update_mapping(synchronized, "OPPORTUNITY")
+    Contact.objects.create(company=synchronized, no="CT9", type="Person", surname="Nobody")
+    stranger = Opportunity.objects.create(company=synchronized, no="OP2", description="Stranger", contact_no="CT9")
+    alone = Opportunity.objects.create(company=synchronized, no="OP3", description="Nobody yet")
+    Opportunity.objects.create(company=synchronized, no="OP4", description="Lost", status="Lost")
     assert counters(synchronize(mapping))["inserted"] == 1, "the team owns rows: strangers and closed ones stay here"
     assert {row["name"] for row in remote.rows("opportunities")} == {"Ten bicycles", "Nobody yet"}
     row = next(row for row in remote.rows("opportunities") if row["name"] == "Nobody yet")
@@ -337,7 +316,7 @@ def test_opportunities_need_no_account_and_a_closed_one_says_so(sales: Company, 
     alone.save()
     (failed,) = synchronize(mapping).outcomes.filter(outcome="failed")
     assert failed.message.startswith("The row is closed in Dataverse, and takes no more changes.")
-    DataverseConnection.objects.filter(company=sales).update(ownership_model="person")
+    DataverseConnection.objects.filter(company=synchronized).update(ownership_model="person")
     job = synchronize(mapping, create=True)
     (failed,) = job.outcomes.filter(local_id=stranger.system_id)
     assert "and that contact is not coupled to Dataverse" in failed.message

@@ -1,5 +1,6 @@
 """Dynamics 365 end to end: enabled on a sandbox, fully synchronized, products there with their units, then nothing."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,16 +24,33 @@ from sync.start.services import run_due, start_synchronization
 from tests.coupling.conftest import match_on
 from tests.sync.conftest import connect, counters, synchronize, update_mapping
 
+pytestmark = pytest.mark.xdist_group("products")  # they share scenes that take long to make
+
 SALES = ["UNIT OF MEASURE", "ITEM-PRODUCT"]
 
 
 @pytest.fixture
-def sales(company: Company) -> Company:
+def sales(connected: Callable[..., Company]) -> Company:
     """Return a connected company with two units and three items, and Dynamics 365 enabled."""
+    return connected("CRONUS International", sell, scene="products")
+
+
+@pytest.fixture
+def synchronized(connected: Callable[..., Company]) -> Company:
+    """Return the company of `sales` after a full synchronization."""
+
+    def sell_and_synchronize(company: Company, remote: Sandbox) -> None:
+        sell(company, remote)
+        fullsync(company)
+
+    return connected("CRONUS International", sell_and_synchronize, scene="products, synchronized")
+
+
+def sell(company: Company, remote: Sandbox) -> None:
+    connect(company, remote)
     stock(company)
     report = dynamics.enable(company=company, user=None)
     assert report.ok, report.document()
-    return company
 
 
 def stock(company: Company) -> None:
@@ -103,8 +121,7 @@ def test_a_full_synchronization_brings_products_with_their_units_and_a_second_ru
     assert remote.requests()["rows_written"] == 0
 
 
-def test_changes_go_both_ways_and_a_new_unit_is_sent_with_its_base_unit(sales: Company, remote: Sandbox) -> None:
-    fullsync(sales)
+def test_changes_go_both_ways_and_a_new_unit_is_sent_with_its_base_unit(synchronized: Company, remote: Sandbox) -> None:
     bicycle = Item.objects.get(description="Bicycle")
     bicycle.unit_price = Decimal("1200")
     bicycle.save()
@@ -118,7 +135,7 @@ def test_changes_go_both_ways_and_a_new_unit_is_sent_with_its_base_unit(sales: C
     assistance = Item.objects.get(description="Assembly")
     assistance.base_unit_of_measure = "PCS"
     assistance.save()
-    job = synchronize(update_mapping(sales, "ITEM-PRODUCT"))
+    job = synchronize(update_mapping(synchronized, "ITEM-PRODUCT"))
     assert counters(job)["modified"] == 3
     found = products(remote)
     assert found["Bicycle"]["price"] == 1200
@@ -130,7 +147,7 @@ def test_changes_go_both_ways_and_a_new_unit_is_sent_with_its_base_unit(sales: C
     assert unit["_uomscheduleid_value"] == row["_defaultuomscheduleid_value"]
     assert remote.requests()
     remote.control("DELETE", "requests")
-    synchronize(update_mapping(sales, "ITEM-PRODUCT"))
+    synchronize(update_mapping(synchronized, "ITEM-PRODUCT"))
     assert remote.requests()["rows_written"] == 0
 
 
@@ -271,8 +288,7 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     assert Coupling.objects.filter(company=sales).count() == before
 
 
-def test_two_companies_in_one_environment_keep_their_products_apart(sales: Company, remote: Sandbox) -> None:
-    fullsync(sales)
+def test_two_companies_in_one_environment_keep_their_products_apart(synchronized: Company, remote: Sandbox) -> None:
     other = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
     connect(other, remote)
     stock(other)
@@ -287,9 +303,9 @@ def test_two_companies_in_one_environment_keep_their_products_apart(sales: Compa
     by_company: dict[str, int] = {}
     for row in remote.rows("products"):
         by_company[row["_tandem_companyid_value"]] = by_company.get(row["_tandem_companyid_value"], 0) + 1
-    assert by_company == {str(connection_of(one).company_row_id): 3 for one in (sales, other)}
+    assert by_company == {str(connection_of(one).company_row_id): 3 for one in (synchronized, other)}
     assert {row["name"] for row in remote.rows("uomschedules")} == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
-    assert counters(synchronize(update_mapping(sales, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}
+    assert counters(synchronize(update_mapping(synchronized, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}
 
 
 def test_currencies_users_units_and_choices_are_coupled_by_every_company(sales: Company, remote: Sandbox) -> None:
