@@ -41,9 +41,8 @@ from ui.cells import time_ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Question
 from ui.links import company_url, optional_url
 
-ANSWER, YES, NO = "sure", "yes", "no"
-"""What the answer to a question comes back as."""
-ANSWERS = ((YES, "Yes, save"), (NO, "No, leave it as it was"))
+ANSWER = "sure"
+"""The name by which the answer to a question comes back."""
 
 
 class MappingForm(forms.Form):
@@ -105,8 +104,8 @@ class MappingForm(forms.Form):
         help_text="One a line, COLUMN=VALUE: what a new row gets beside the mapped columns.",
     )
 
-    asked = ""
-    """The field by which a question is shown that has to be answered before anything is stored."""
+    asked: questions.Question | None = None
+    """What has to be answered before anything is stored."""
 
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
         stored = {name: getattr(mapping, name) for name in self.base_fields}
@@ -121,12 +120,19 @@ class MappingForm(forms.Form):
 
     def ask(self, question: questions.Question) -> None:
         """Show a question by the first field that it is about: yes stores what was typed, no takes it back."""
-        self.asked = question.fields[0]
-        self.add_error(self.asked, question.text)
+        self.asked = question
+        self.add_error(self._asked_by, question.text)
+
+    @property
+    def _asked_by(self) -> str | None:
+        """The field by which the question is shown: the first that it is about and that the form has."""
+        about = self.asked.fields if self.asked is not None else ()
+        return next((name for name in about if name in self.fields), None)
 
     def field(self, name: str, address: str) -> Field:
         """Return a field as it is shown, with the question by it. address: where the answer is sent."""
-        return Field(form_field=self[name], question=Question(ANSWER, ANSWERS, address) if name == self.asked else None)
+        asked = self.asked if name == self._asked_by else None
+        return Field(form_field=self[name], question=Question(ANSWER, asked.answers, address) if asked else None)
 
     def changes(self) -> Changes:
         """Return what the form, which is valid, is to change."""
@@ -181,19 +187,17 @@ def _sent(request: HttpRequest, one: IntegrationTableMapping, *, may_map: bool) 
         return None
     if not may_map:
         raise PermissionDenied("This needs the right to map.")
-    return taken_back(request, one, MappingForm(one, request.POST)) if _is_no(request) else request.POST
+    return taken_back(request, one) or request.POST
 
 
-def _is_no(request: HttpRequest) -> bool:
-    return request.POST.get(ANSWER) == NO
-
-
-def taken_back(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm) -> QueryDict:
-    """Return what was typed, with what the question was about as it is stored; it is told that nothing is saved."""
+def taken_back(request: HttpRequest, one: IntegrationTableMapping) -> QueryDict | None:
+    """Return what was typed, with what a question was about as it is stored; None where no was not the answer."""
+    refused = questions.refused_fields(request.POST.get(ANSWER, ""))
+    if refused is None:
+        return None
     messages.info(request, "Nothing is saved yet. What the question was about is as it was.")
     given = request.POST.copy()
-    asked = edit.question(one, form.changes()) if form.is_valid() else None
-    for name in asked.fields if asked is not None else ():
+    for name in refused:
         stored = getattr(one, name)
         given.pop(name, None)
         if stored is not False:  # a check box that is off is not sent
@@ -215,7 +219,7 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
         filled = made.changes() if made is not None else {}
         changes = replace(form.changes(), **filled)
         asked = edit.question(one, changes)
-        if asked is not None and request.POST.get(ANSWER) != YES:
+        if asked is not None and not asked.is_agreed(request.POST.get(ANSWER, "")):
             form.ask(asked)
             return False
         changed = change_mapping(mapping=one, changes=changes, columns=_columns(one, changes, made))

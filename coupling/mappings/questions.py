@@ -1,11 +1,13 @@
 """What a person is asked before a mapping's settings are stored, or is told where nobody can be asked. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
+from zlib import crc32
 
 from core.vocabulary import DeletionOption, Direction
 
+YES, NO = "yes", "no"
 CREATED_ANEW = (
     "When one side of a pair is deleted, its coupling is deleted too, and the next run creates that side anew, since "
     "Synch. Only Coupled Records is off."
@@ -52,6 +54,23 @@ class Question:
         """The question as it is put."""
         return f"{' '.join(self.sentences)} Is that what you want?"
 
+    @property
+    def answers(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """What yes and no come back as, with what they say. They name the question: another one is asked anew."""
+        named = f"{','.join(self.fields)}:{crc32(self.text.encode())}"
+        return (f"{YES}:{named}", "Yes, save"), (f"{NO}:{named}", "No, leave it as it was")
+
+    def is_agreed(self, answer: str) -> bool:
+        """Return whether an answer is the yes to this question."""
+        return answer == self.answers[0][0]
+
+
+def refused_fields(answer: str) -> list[str] | None:
+    """Return the settings that a no is about; None where the answer is no no."""
+    word, _, rest = answer.partition(":")
+    known = {one.name for one in fields(Wanted)}
+    return [name for name in rest.partition(":")[0].split(",") if name in known] if word == NO else None
+
 
 def question(before: Settings, wanted: Settings) -> Question | None:
     """Return what to ask before settings become others: one question for all; None where there is nothing to ask."""
@@ -69,8 +88,9 @@ def _asked(before: Settings, wanted: Settings) -> Iterator[tuple[list[str], str]
     changed = [name for name in anew if getattr(wanted, name) != getattr(before, name)]
     if changed and creates_anew(wanted):
         yield changed, CREATED_ANEW
-    if wanted.multi_company and not before.multi_company:
-        yield ["multi_company"], shares_rows(wanted)
+    shared = ("multi_company", "direction")
+    if wanted.multi_company and not (before.multi_company and shares_rows(before) == shares_rows(wanted)):
+        yield [name for name in shared if getattr(wanted, name) != getattr(before, name)], shares_rows(wanted)
 
 
 def creates_anew(settings: Settings) -> bool:

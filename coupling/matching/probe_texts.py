@@ -18,35 +18,42 @@ from dataverse import odata
 
 _FEW = 4
 """Letters from which on the beginning of a text is as good as the whole."""
-_FEW_OF_NAME = 3
+_FEW_OF_NAME = _FEW_OTHERS = 3
+_AND = "and"
 _DIGITS, _DIGITS_OF_LOCAL, _FEWEST_DIGITS = 8, 6, 5
 """The last digits of a number that it is asked for by; of one that may be written without its region's; of any."""
-_INSIDE_WORD = f"[{JOINED.replace(chr(39), '')}{chr(39)}][^ ,;)-]"
+_INSIDE_WORD = f"[{JOINED}][^- ,;)]"
 """A sign that does not part words, with more of the word behind it."""
 
 
 def text(column: str, value: str) -> str | None:
-    """Return the filter for a text that is compared as such; None where nothing can be said of it."""
+    """Return the filter for a text that is compared as such; None where nothing can be said of it, or too little."""
     pattern = pattern_of(fold(value).strip())
-    return pattern.beginning(column, few=_FEW) if pattern is not None else None
+    if pattern is None or (pattern.letters < _FEW_OTHERS and not value.isascii()):
+        return None  # most texts in another script begin with what is no plain letter
+    return pattern.beginning(column, few=_FEW)
 
 
 def email(column: str, value: str) -> str | None:
     """Return the filter for a mail address, which may stand behind a name or "mailto:"."""
     address = compare.email(value)
     pattern = pattern_of(address) if address else None
-    return odata.contains(column, pattern.text) if pattern is not None else text(column, value)
+    return pattern.inside(column) if pattern is not None else text(column, value)
 
 
 def company_name(column: str, value: str) -> str | None:
     """Return the filter for a company's name, whatever its legal form; "and" is also written as a sign."""
-    words = [word for word in compare.company_name(value).split() if word != "and"]
+    canonical = compare.company_name(value).split()
+    words = [word for word in canonical if word != _AND]
     whole, letters = joined_patterns(words), joined_patterns(words, apart=True)
     if whole is None or letters is None:
-        return text(column, value) if not words else None
+        return None if canonical else text(column, value)
+    if whole.letters < _FEW_OTHERS and not "".join(words).isascii():
+        return None
     return odata.any_of(
         whole.beginning(column, few=_FEW_OF_NAME, more_behind=True),
-        odata.all_of(odata.contains(column, _INSIDE_WORD), odata.contains(column, letters.text)),
+        whole.beginning(column, few=0, before=f"{_AND}%") if canonical[0] == _AND else "",
+        odata.all_of(odata.contains(column, _INSIDE_WORD), letters.inside(column)),
     )
 
 

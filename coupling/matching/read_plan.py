@@ -28,8 +28,8 @@ NO_COUNTERPART = "\x02no counterpart\x02"
 _MAX_CONDITIONS, _MAX_LENGTH = 300, 20_000
 """Conditions and encoded characters of one filter; Dataverse takes 500 conditions and an address of 32,000."""
 _OR = "%20or%20"
-_LONG = (CompareAs.PHONE, CompareAs.COMPANY_NAME)
-"""Their filters take many characters: where another field of the same priority is asked for, they are left out."""
+_FEW_RECORDS = 25
+"""Up to so many are asked for by all that tells them apart; more of them by what takes few characters."""
 _RUN = re.compile(r"[A-Za-z0-9]{3,}")
 
 
@@ -74,23 +74,38 @@ def probe_filters(
     countries: where phone numbers belong.
     """
     texts: list[str] = []
+    room = _MAX_LENGTH if len(records) <= _FEW_RECORDS else _MAX_LENGTH // 10
     for group in groups:
+        canonical = {one: compare.canonical_column(one, countries.own) for one in group.criteria}
         terms: dict[str, None] = {}
         for record in records:
-            filled = [
-                criterion for criterion in group.criteria if not compare.blank(criterion, record[criterion.local])
-            ]
+            filled = [one for one in group.criteria if canonical[one]([record[one.local]]) != [""]]
             if not filled or any(_has_no_counterpart(record[one.local]) for one in filled):
                 continue
-            long, short = list[str](), list[str]()
-            for criterion in filled:
-                if (term := _term(criterion, record, column_types, countries)) is not None:
-                    (long if criterion.compare_as in _LONG else short).append(term)
-            if not (long or short):
+            found = [_term(criterion, record, column_types, countries) for criterion in filled]
+            term = _together([one for one in found if one is not None], room)
+            if term is None:
                 return None
-            terms[odata.all_of(*(short or long))] = None
+            terms[term] = None
         texts += _pack_terms(list(terms))
     return texts
+
+
+def _together(conditions: Sequence[str], room: int) -> str | None:
+    """Return the filter that conditions hold: all, or of those on texts the shortest that have room; None for none.
+
+    Each of them finds every row that is wanted, so that any of them may be left out.
+    """
+    texts = sorted((one for one in conditions if "with(" in one or "contains(" in one), key=len)
+    kept = [one for one in conditions if one not in texts]
+    left = room - len(quote(odata.all_of(*kept)))
+    for at, one in enumerate(texts):
+        length = len(quote(one)) + len(_OR)
+        if length > (left if at or kept else _MAX_LENGTH) and (at or length > _MAX_LENGTH):
+            break
+        kept.append(one)
+        left -= length
+    return odata.all_of(*kept) if kept else None
 
 
 def near_filters(

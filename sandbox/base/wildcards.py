@@ -12,30 +12,37 @@ def build_text_test(function: str, wanted: str) -> Callable[[str], bool]:
         if function == "startswith":
             return lambda text: text.startswith(wanted)
         return lambda text: text.endswith(wanted)
-    pattern = like_to_regex(wanted)
-    before = "" if function == "startswith" else "(?:.*)"
-    after = "" if function == "endswith" else "(?:.*)"
-    compiled = re.compile(before + pattern + after, re.DOTALL)
-    return lambda text: compiled.fullmatch(text) is not None
+    # A part is taken where it is first found, which is right whatever follows; so no text takes long to be tested.
+    parts = _parts(wanted)
+    if function == "endswith":
+        *parts, last = parts
+    first = parts.pop(0) if function == "startswith" else ""
+    found = "".join(f"(?>.*?{part})" for part in parts)
+    compiled = re.compile(first + found + (f".*{last}\\Z" if function == "endswith" else ""), re.DOTALL)
+    return lambda text: compiled.match(text) is not None
 
 
 def like_to_regex(text: str) -> str:
     """Return a pattern of SQL's LIKE (% _ [a-c] [^a]) as a regular expression."""
-    parts, at = [], 0
+    return ".*".join(_parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    """Return the regular expressions of a pattern's parts, between which anything may stand."""
+    parts, at = [""], 0
     while at < len(text):
         letter = text[at]
         if letter == "%":
-            parts.append(".*")
+            parts.append("")
         elif letter == "_":
-            parts.append(".")
+            parts[-1] += "."
         elif letter == "[" and (end := text.find("]", at + 1)) > at + 1:
-            inner = text[at + 1 : end]
-            parts.append(_character_class(inner))
+            parts[-1] += _character_class(text[at + 1 : end])
             at = end
         else:
-            parts.append(re.escape(letter))
+            parts[-1] += re.escape(letter)
         at += 1
-    return "".join(parts)
+    return parts
 
 
 def _character_class(inner: str) -> str:

@@ -47,8 +47,8 @@ class LostCompanies:
         row, company = pair.remote.values, str(pair.local.values.get(COMPANY_NO) or "")
         if row.get(PARENT) or not pair.local.matches_filter or company not in self._links.partners:
             return False
-        missed = filters.unmet(self._filter, row.get)
-        return all(set(filters.field_names(one)) <= {PARENT, _TYPE} for one in missed)
+        given_back = {**row, PARENT: self._links.partners[company], _TYPE: "account"}
+        return bool(filters.unmet(self._filter, row.get)) and not filters.unmet(self._filter, given_back.get)
 
     def base_of(
         self, pair: Pair, base: Mapping[str, Value], remote: Mapping[str, ValueOrProblem]

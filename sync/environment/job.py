@@ -70,13 +70,14 @@ class _Work:
         """Mark the couplings whose rows exist, drop the others, and let the connection belong to the organization."""
         assert self.organization is not None
         own = connection_of(self.company).organization_id
+        pairs = list(kept_choices.pairs_with_choices(self.company))
+        gateway = services.gateway_to(self.company, self.organization, self.context.usage)
+        # Read before anything is dropped: what cannot be read ends the job while every way out is still open.
+        same = kept_choices.same_choices(pairs, kept_choices.read_choices(gateway, pairs))
         if self.context.resume.get("stage") != "drop":
             self._look(own)
         without_row = services.foreign_couplings(self.company, self.organization)
         self._drop(without_row, Reason.RECORD_GONE, "It has no row with this id, so the coupling was dropped.")
-        pairs = list(kept_choices.pairs_with_choices(self.company))
-        gateway = services.gateway_to(self.company, self.organization, self.context.usage)
-        same = kept_choices.same_choices(pairs, kept_choices.read_choices(gateway, pairs))
         with self.context.checkpoint() as point:
             moving.take_over(company=self.company, expected=self.organization, user=self.context.job.requested_by)
             stay, go = self._end_choices(point, same, kept_choices.NOT_THERE)

@@ -12,14 +12,17 @@ from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching.choice_rows import choice_name
 from coupling.models import IntegrationTableMapping, OptionMapping
+from dataverse.errors import Invalid
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from masterdata.models import Company
 
+NO_TABLE = "configuration"
+"""The reason that Dataverse has no such table: in an organization without the solution that it belongs to."""
 KEPT = "The same choice is there under the same value, so the coupling was kept."
 NOT_THERE = (
-    "It has no choice with this value and caption, so the coupling was dropped. Match-based coupling finds choices by "
-    "their captions."
+    "The other organization has no choice with this value and caption, so the coupling was dropped. Match-based "
+    "coupling finds choices by their captions."
 )
 DROPPED = "The coupling was dropped. Record and choice stay as they are."
 
@@ -32,10 +35,19 @@ def pairs_with_choices(company: Company) -> "QuerySet[OptionMapping]":
 def read_choices(gateway: Gateway, pairs: Iterable[OptionMapping]) -> dict[int, dict[int, str]]:
     """Return the choices of the columns that the pairs are of, by mapping, value -> caption.
 
-    There are none where the column is gone. Raises DataverseError.
+    There are none where the column is gone, or its table. Raises DataverseError.
     """
     mappings = {pair.mapping_id: pair.mapping for pair in pairs}
-    return {key: gateway.choices(mapping).read() for key, mapping in mappings.items()}
+    return {key: _choices(gateway, mapping) for key, mapping in mappings.items()}
+
+
+def _choices(gateway: Gateway, mapping: IntegrationTableMapping) -> dict[int, str]:
+    try:
+        return gateway.choices(mapping).read()
+    except Invalid as error:
+        if error.reason != NO_TABLE:
+            raise
+        return {}
 
 
 def same_choices(pairs: Iterable[OptionMapping], there: Mapping[int, Mapping[int, str]]) -> set[int]:
@@ -53,7 +65,7 @@ def outcomes_of(pairs: Sequence[OptionMapping], kept: set[int], otherwise: str) 
     """Yield an outcome for each pair; otherwise: what is told of those that are not kept."""
     mappings = {pair.mapping_id: pair.mapping for pair in pairs}
     names = {key: _names(mapping, pairs) for key, mapping in mappings.items()}
-    gone = Reason.RECORD_GONE if otherwise == NOT_THERE else Reason.NONE
+    gone = Reason.UNKNOWN_CHOICE if otherwise == NOT_THERE else Reason.NONE
     for pair in pairs:
         stays = pair.pk in kept
         yield OutcomeRow(

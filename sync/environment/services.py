@@ -16,7 +16,7 @@ from connection_setup.connection.state import connection_of
 from core.refusals import Explained, NotUsable, Refusal
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping
-from dataverse.errors import DataverseError
+from dataverse.errors import DataverseError, Invalid
 from jobs import services as jobs
 from jobs.models import OPEN_STATES, Job, Type
 from masterdata.models import Company
@@ -191,13 +191,21 @@ def gateway_to(company: Company, found: UUID, usage: Any = None) -> Gateway:
 
 
 def existing_rows(gateway: Gateway, part: list[Coupling]) -> dict[int, str]:
-    """Return the names of the rows that exist, by the ids of these couplings. Raises DataverseError."""
+    """Return the names of the rows that exist, by the ids of these couplings; of tables that are gone, none do.
+
+    Raises DataverseError.
+    """
     names: dict[int, str] = {}
     by_mapping: dict[int, list[Coupling]] = {}
     for coupling in part:
         by_mapping.setdefault(coupling.mapping_id, []).append(coupling)
     for mapping in IntegrationTableMapping.objects.filter(pk__in=by_mapping):
-        rows = gateway.read(mapping, [], [coupling.integration_id for coupling in by_mapping[mapping.pk]])
+        try:
+            rows = gateway.read(mapping, [], [coupling.integration_id for coupling in by_mapping[mapping.pk]])
+        except Invalid as error:
+            if error.reason != kept_choices.NO_TABLE:
+                raise
+            continue
         names |= {one.pk: rows[one.integration_id].name for one in by_mapping[mapping.pk] if one.integration_id in rows}
     return names
 

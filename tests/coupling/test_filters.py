@@ -1,5 +1,6 @@
 """Filters as text and evaluated here; and the planner's filters, which must find all that the matcher would match."""
 
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -165,10 +166,26 @@ def test_few_records_are_asked_for_by_filter():
     assert "startswith(name,'o''neil')" in text
 
 
-def test_in_a_group_one_field_that_can_be_asked_for_is_enough():
+def test_in_a_group_one_field_that_can_be_asked_for_is_enough_where_records_are_many():
     criteria = [Criterion("phone", "telephone1", compare_as=CompareAs.PHONE), Criterion("name", "name")]
-    (text,) = asked(criteria, {"phone": "425 555 0100", "name": "Adatum"})
+    records = [{"phone": "425 555 0100", "name": f"Adatum {at}"} for at in range(26)]
+    (text,) = asked(criteria, *records)
     assert "telephone1" not in text
+    (text,) = asked(criteria, records[0])
+    assert "startswith(name,'adatum 0')" in text and "telephone1" in text
+
+
+def test_a_condition_that_finds_half_a_table_does_not_stand_for_one_that_finds_few():
+    criteria = [Criterion("phone", "telephone1", compare_as=CompareAs.PHONE), Criterion("limit", "creditlimit")]
+    texts = asked(criteria, *({"phone": f"425 555 0{at}", "limit": 5} for at in range(100, 126)))
+    assert all("creditlimit eq 5 and contains(telephone1" in text for text in texts)
+
+
+def test_what_is_longer_than_an_address_is_left_out_or_scanned():
+    phones = [Criterion(f"phone_{at}", "telephone1", compare_as=CompareAs.PHONE) for at in range(3)]
+    three = "425 555 0100; 425 555 0101; 425 555 0102"
+    (text,) = asked(phones, {f"phone_{at}": three for at in range(3)})
+    assert len(quote(text)) < 20_000
 
 
 def test_records_without_a_value_are_not_asked_for():

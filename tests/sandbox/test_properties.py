@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.base.errors import ServiceError
 from sandbox.base.values import decode, encode
-from sandbox.base.wildcards import like_to_regex
+from sandbox.base.wildcards import build_text_test, like_to_regex
 from sandbox.metadata import catalog
 from sandbox.odata.parser import parse_filter
 from sandbox.testing import Sandbox
@@ -305,6 +305,16 @@ def test_parser_reads_or_refuses_any_text(text: str) -> None:
 @given(st.text("ab%_[]^-.*+\\()", max_size=12), st.text("ab-.*", max_size=6))
 def test_every_wildcard_pattern_compiles(pattern: str, text: str) -> None:
     re.compile(like_to_regex(pattern), re.DOTALL).fullmatch(text)
+
+
+@given(st.text("ab%_[]^-", max_size=9), st.text("ab-%", max_size=9))
+def test_a_wildcard_test_is_its_regular_expression_and_takes_no_time(pattern: str, text: str) -> None:
+    around = {"contains": ("%", "%"), "startswith": ("", "%"), "endswith": ("%", "")}
+    for function, (before, after) in around.items():
+        if any(mark in pattern for mark in "%_["):
+            expected = re.fullmatch(like_to_regex(f"{before}{pattern}{after}"), text, re.DOTALL) is not None
+            assert build_text_test(function, pattern)(text) is expected
+    assert not build_text_test("contains", "%".join("a" * 20 + "b"))("a" * 5_000)
 
 
 LIKES = [

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from core.refusals import NotUsable
 from coupling.mappings import edit
-from coupling.mappings.card_page import ANSWER, NO, YES, MappingForm, taken_back
+from coupling.mappings.card_page import ANSWER, MappingForm, taken_back
 from coupling.mappings.guide import services
 from coupling.mappings.guide.situation import SCHEDULE, Situation
 from coupling.models import IntegrationTableMapping
@@ -58,14 +58,16 @@ def show_schedule(situation: Situation, form: ScheduleForm | None = None) -> Ste
 def take_schedule(situation: Situation) -> StepOutcome:
     """Store the settings, once what they mean is agreed to."""
     mapping, request = situation.mapping(), situation.request
+    for name, value in situation.given(SCHEDULE).items():
+        setattr(mapping, name, value)  # what was agreed to before is not asked again
+    if (given := taken_back(request, mapping)) is not None:
+        return show_schedule(situation, ScheduleForm(mapping, given))
     form = ScheduleForm(mapping, request.POST)
-    if request.POST.get(ANSWER) == NO:
-        return show_schedule(situation, ScheduleForm(mapping, taken_back(request, mapping, form)))
     if not form.is_valid():
         return show_schedule(situation, form)
     changes = form.changes()
     asked = edit.question(mapping, changes)
-    if asked is not None and request.POST.get(ANSWER) != YES:
+    if asked is not None and not asked.is_agreed(request.POST.get(ANSWER, "")):
         form.ask(asked)
         return show_schedule(situation, form)
     try:

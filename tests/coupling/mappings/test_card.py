@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -66,6 +67,11 @@ def test_an_option_that_is_none_is_refused_and_nothing_is_saved(mapper, customer
     assert (getattr(stored(), name), stored().multi_company) == ("", False)
 
 
+def answer_to(asked, word: str) -> dict[str, str]:
+    """Return what the button with the answer sends."""
+    return {"sure": re.search(rf'name="sure"\s+value="({word}:[^"]+)"', asked.content.decode())[1]}
+
+
 @pytest.mark.parametrize(
     ("direction", "means"),
     [
@@ -80,9 +86,9 @@ def test_multi_company_asks_before_it_is_switched_on_and_not_before_it_is_switch
     asked = post(mapper, multi_company="on", direction=direction)
     assert asked.status_code == 400 and f"{means}. Is that what you want?" in text(asked)
     assert not stored().multi_company
-    no = mapper.post(CARD, form_of(asked) | {"sure": "no"})
+    no = mapper.post(CARD, form_of(asked) | answer_to(asked, "no"))
     assert no.status_code == 200 and "multi_company" not in form_of(no)
-    yes = mapper.post(CARD, form_of(asked) | {"sure": "yes"})
+    yes = mapper.post(CARD, form_of(asked) | answer_to(asked, "yes"))
     assert yes.status_code == 302 and means not in text(mapper.get(yes.url)), "it was answered just now"
     assert stored().multi_company and form_of(mapper.get(CARD))["multi_company"] == "on"
     assert logged("multi_company") == ["False", "True"]
@@ -95,12 +101,33 @@ def test_what_two_settings_mean_is_one_question_and_no_takes_both_back(mapper, c
     assert asked.status_code == 400
     assert text(asked).count("Yes, save") == 1
     assert ANEW in text(asked) and "rows that other companies use" in text(asked)
-    kept = form_of(mapper.post(CARD, form_of(asked) | {"sure": "no"}))
+    kept = form_of(mapper.post(CARD, form_of(asked) | answer_to(asked, "no")))
     assert "multi_company" not in kept
     assert (kept["synch_only_coupled"], kept["deletion_conflict"][0], kept["every_minutes"]) == ("on", "", "45")
-    assert mapper.post(CARD, form_of(asked) | {"sure": "yes"}).status_code == 302
+    assert mapper.post(CARD, form_of(asked) | answer_to(asked, "yes")).status_code == 302
     now = stored()
     assert (now.multi_company, now.synch_only_coupled, now.deletion_conflict) == (True, False, "uncouple")
+
+
+def test_a_yes_answers_the_question_that_was_asked_and_no_other(mapper, customer_mapping):
+    asked = post(mapper, multi_company="on")
+    more = {"deletion_conflict": "uncouple"}
+    given = form_of(asked) | answer_to(asked, "yes") | more
+    given.pop("synch_only_coupled")
+    again = mapper.post(CARD, given)
+    assert again.status_code == 400 and ANEW in text(again) and not stored().multi_company
+    assert mapper.post(CARD, form_of(again) | answer_to(again, "yes")).status_code == 302
+    assert stored().multi_company and stored().deletion_conflict == "uncouple"
+
+
+def test_both_ways_are_asked_about_where_rows_of_every_company_only_came_here_before(mapper, customer_mapping):
+    IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).update(
+        direction="from_integration_table", multi_company=True
+    )
+    asked = post(mapper, multi_company="on", direction="bidirectional")
+    assert asked.status_code == 400 and "rows that other companies use. Is that what you want?" in text(asked)
+    no = form_of(mapper.post(CARD, form_of(asked) | answer_to(asked, "no")))
+    assert (no["direction"][0], no["multi_company"]) == ("from_integration_table", "on")
 
 
 # -- asked before ---------------------------------------------------------------------------------------------------
@@ -122,7 +149,7 @@ def test_creating_anew_what_was_deleted_is_asked_before_it_is_saved(mapper, cust
     assert "Yes, save" in text(asked) and "No, leave it as it was" in text(asked)
     assert IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).values().get() == was
 
-    no = mapper.post(CARD, form_of(asked) | {"sure": "no"})
+    no = mapper.post(CARD, form_of(asked) | answer_to(asked, "no"))
     assert no.status_code == 200 and "Nothing is saved yet" in text(no) and "Is that what you want?" not in text(no)
     kept = form_of(no)
     assert kept["every_minutes"] == "45", "what else was typed stays"
@@ -131,7 +158,7 @@ def test_creating_anew_what_was_deleted_is_asked_before_it_is_saved(mapper, cust
     )  # fmt: skip
     assert IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).values().get() == was
 
-    yes = mapper.post(CARD, form_of(asked) | {"sure": "yes"})
+    yes = mapper.post(CARD, form_of(asked) | answer_to(asked, "yes"))
     assert yes.status_code == 302
     assert ANEW not in text(mapper.get(yes.url)), "it was answered just now"
     now = stored()

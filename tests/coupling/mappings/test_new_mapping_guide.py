@@ -1,5 +1,6 @@
 """The guide New Table Mapping: a draft until it is finished, checked at each step, for who may map in the company."""
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -97,12 +98,17 @@ def test_it_is_walked_from_nothing_to_a_mapping_that_is_made_whole(plans, mapper
 def test_the_schedule_s_step_asks_what_the_card_asks(plans, mapper):
     walked(mapper, plans, to="schedule")
     anew = {**SCHEDULE, "deletion_conflict": "uncouple"}
-    asked = take(mapper, plans, "schedule", anew)
-    assert "the next run creates that side anew" in asked and "Yes, save" in asked
-    no = take(mapper, plans, "schedule", {**anew, "sure": "no"})
+
+    def asked(data):
+        page = mapper.post(url(plans, "schedule"), data)
+        assert "the next run creates that side anew" in text(page)
+        return {word: re.search(rf'value="({word}:[^"]+)"', page.content.decode())[1] for word in ("yes", "no")}
+
+    no = take(mapper, plans, "schedule", {**anew, "sure": asked(anew)["no"]})
     assert "Nothing is saved yet" in no and "Is that what you want?" not in no
-    assert "What is the mapping called?" not in no and "schedule" not in NewMappingDraft.objects.get().answers
-    assert take(mapper, plans, "schedule", {**anew, "sure": "yes"}) == "finish"
+    assert "schedule" not in NewMappingDraft.objects.get().answers
+    assert take(mapper, plans, "schedule", {**anew, "sure": asked(anew)["yes"]}) == "finish"
+    assert take(mapper, plans, "schedule", anew) == "finish", "what was agreed to is not asked again"
     mapper.post(url(plans, "finish"))
     assert IntegrationTableMapping.objects.get(company=plans, name="PLAN").deletion_conflict == "uncouple"
 

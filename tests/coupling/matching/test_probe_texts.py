@@ -48,13 +48,17 @@ def is_found(mine: str, theirs: str, how: CompareAs = CompareAs.TEXT) -> bool:
         ("text", "Kelvin", "\u212aelvin"),
         ("text", "50%_[a]", "50%_[A]"),
         ("text", "株式会社", " 株式会社"),
-        ("text", "한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+        ("text", "한국인", "\u1112\u1161\u11ab\u1100\u116e\u11a8인"),
         ("text", "AB", "ab "),
         ("email", "ada@contoso.example", "Ada Burns < mailto:ADA@Contoso.example >"),
         ("company_name", "Fabrikam Inc", "FABRIKAM, Inc."),
         ("company_name", "HP", "H.P., Inc."),
         ("company_name", "O'Neil and Sons", "oneil & sons ltd."),
         ("company_name", "Smith + Co", "Smith and Co."),
+        ("company_name", "AND Digital", "& Digital Ltd."),
+        ("company_name", "AND Digital", "and digital"),
+        ("text", "Adebay\u00f2\u0323", "ADEBAY\u1ecd\u0300"),
+        ("text", "First", "\ufb01r\ufb06"),
         ("phone", "0121 496 0000", "+44 (0)121 / 4960000"),
         ("phone", "0121 496 0000 ext. 12", "+441214960000x12"),
         ("phone", "0121 496 0000", "0121 496 0001; 0121-496-0000"),
@@ -83,6 +87,8 @@ def test_a_number_is_found_as_it_is_written_at_home(monkeypatch, country: str, m
     [
         ("text", "Adatum", ["Adventure Works", "The Adatum", "Contoso Adatum"]),
         ("text", "AB", ["ABC", "Volvo AB", "AB Volvo"]),
+        ("text", "Staff", ["Adam", "Stall", "A fast one"]),
+        ("company_name", "First Ltd", ["R.E.M. Inc.", "Thirst"]),
         ("company_name", "HP", ["Hope Ltd.", "The HP Store", "Ship it, Inc."]),
         ("company_name", "Fabrikam", ["Contoso, Inc.", "A. Datum Corp."]),
         ("phone", "0121 496 0000", ["0121 496 0001", "+44 20 7946 0000"]),
@@ -93,14 +99,15 @@ def test_others_are_not(how: str, mine: str, others: list[str]) -> None:
         assert not is_found(mine, other, CompareAs(how)), other
 
 
-LETTERS = "abkstfl AßÉe\u0301é\ufb01ſ\u212aǰİ&+.'’,-%_[]^9２\t\u00a0\u3000한"
+LETTERS = "abkstfl \u0323\u0300AßÉe\u0301é\ufb01ſ\u212aǰİ&+.'’,-%_[]^9２\t\u00a0\u3000한"
 SIGNS = st.text(alphabet=LETTERS, max_size=9)
 FORMS = st.sampled_from([
     str, str.upper, str.lower, lambda text: unicodedata.normalize("NFD", text),
     lambda text: unicodedata.normalize("NFC", text), lambda text: f"\u2003{text} ",
     lambda text: text.replace("ss", "ß"),
     lambda text: text.replace("st", "\ufb06"), lambda text: ".".join(text), lambda text: text.replace("&", " and "),
-    lambda text: f"({text}) Ltd.", lambda text: f"Ada <{text}>",
+    lambda text: f"({text}) Ltd.", lambda text: f"Ada <{text}>", lambda text: f"And {text}", lambda text: f"& {text}",
+    lambda text: f"{text} Ltd",
 ])  # fmt: skip
 
 

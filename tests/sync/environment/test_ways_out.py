@@ -59,7 +59,22 @@ def test_a_choice_is_kept_where_its_value_has_the_same_caption_and_what_becomes_
     assert job.message.startswith("3 couplings were kept, 2 dropped.")
     assert OptionMapping.objects.get().value == 1
     dropped = JobOutcome.objects.get(job=job, local_key="NET45")
-    assert (dropped.outcome, dropped.reason, dropped.integration_name) == ("uncoupled", "record_gone", "Net 60 (3)")
+    assert (dropped.outcome, dropped.reason, dropped.integration_name) == ("uncoupled", "unknown_choice", "Net 60 (3)")
+
+
+def test_tables_that_the_other_organization_lacks_have_no_rows_and_no_choices_there(changed):
+    company = changed.company
+    terms = PaymentTerms.objects.create(company=company, code="NET30")
+    mapping = update_mapping(company, "PAYMENT TERMS", integration_table="new_terms")
+    OptionMapping.objects.create(company=company, mapping=mapping, local_id=terms.system_id, value=1, caption="Net 30")
+    plans = update_mapping(company, "VENDOR", integration_table="new_plan")
+    Coupling.objects.create(
+        company=company, mapping=plans, table="vendor", local_id=uuid4(), integration_id=uuid4(),
+        organization_id=changed.was,
+    )  # fmt: skip
+    assert services.count_existing(company, changed.now) == 2
+    job = run_to_end(services.start_keeping(company=company))
+    assert (job.state, counters(job)) == ("finished", {"unchanged": 2, "uncoupled": 3}), job.message
 
 
 def test_choices_alone_keep_a_changed_environment_from_being_enabled_unasked(changed):
