@@ -7,6 +7,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from coupling.models import Coupling, UndoneRecord
 from jobs.mentions import Mention, Reader
 
+FOR_A_RECORD = "record:"
+"""Begins what a row waits for that is not created while a record here, a likely duplicate, may be it."""
+
 
 def read_condition(line: UndoneRecord, reader: Reader) -> str:
     """Return what holds it back, as the reader sees it."""

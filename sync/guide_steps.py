@@ -15,6 +15,7 @@ from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
 from coupling import local_records
+from coupling.failures.likely import count_waiting
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
@@ -157,7 +158,7 @@ def show_recommendations(situation: Situation, form: OverrideForm | None = None)
             "duplicate those that are the same.",
         ),
         sections,
-        [*notices, *review_page.warnings(lines, with_criteria)],
+        [*notices, *review_page.warnings(company, lines, with_criteria, count_waiting(company))],
         actions=(Action(review_page.TITLE, review_page.review_url(company), icon="list"),),
         next=Action("Next"),
     )
@@ -217,14 +218,15 @@ def show_finish(situation: Situation, form: FinishForm | None = None) -> StepCon
             next=Action("Finish", primary=True),
         )
     lines, with_criteria = full.lines(company), review_page.mappings_with_criteria(company)
+    waiting = count_waiting(company)
     fresh = [line for line in lines if not line.status]
-    plans = [plan for line in fresh if (plan := review_page.plan_sentence(line, with_criteria))]
+    plans = [plan for line in fresh if (plan := review_page.plan_sentence(line, with_criteria, waiting))]
     form = form or FinishForm()
     return StepContent(
         "Everything is set up",
         ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
         (FastTab("finish", "", template="ui/shell/choices.html", context=_endings(form)),),
-        review_page.warnings(lines, with_criteria),
+        review_page.warnings(company, lines, with_criteria, waiting),
         next=Action("Finish", primary=True),
     )
 

@@ -8,11 +8,13 @@ from typing import Any
 from config.demo.show import Screen
 from core.vocabulary import CompareAs, ConflictOption
 from coupling.couplings import services as couplings
+from coupling.failures.likely import count_waiting
 from coupling.mappings import defaults
 from coupling.mappings import services as mappings
 from coupling.matching import criteria
 from coupling.models import Coupling, Method, UndoneRecord
 from coupling.rows import Criterion
+from coupling.undone import FOR_A_RECORD
 from jobs.models import ENDED_STATES, Job, Outcome, State, Type
 from jobs.outcomes import JobOutcomes
 from jobs.running import waiting
@@ -42,7 +44,7 @@ CRITERIA: dict[str, tuple[tuple[str, int, CompareAs], ...]] = {
 CHOICES = ("PAYMENT TERMS", "SHIPMENT METHOD", "SHIPPING AGENT")
 SALES = tuple(defaults.names_of_part(defaults.DYNAMICS_365))
 CREATED_IN_FULL = ("CUSTOMER", "VENDOR", "CONTACT", *SALES)
-"""Coupling comes first, so what is left of these on either side is really new."""
+"""Coupling comes first, so what is left of these on either side is really new, but for likely duplicates."""
 
 
 class DemoFailed(Exception):
@@ -52,7 +54,7 @@ class DemoFailed(Exception):
 @dataclass
 class Round:
     """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, records
-    that it left on Coupled Data Synchronization Errors, seconds.
+    that it left on Coupled Data Synchronization Errors, likely duplicates that wait for a person, seconds.
     """
 
     jobs: list[Job] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Round:
     accounts: int = 0
     written: int = 0
     left: int = 0
+    waiting: int = 0
     seconds: float = 0.0
 
     def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
@@ -138,7 +141,9 @@ def play(company: Company, screen: Screen) -> Round:
     for name in in_use(company):
         _finish(couplings.start_coupling(mapping=mappings.get_mapping(company, name)), done, screen)
     _synchronize_in_full(company, done, screen)
-    done.left = UndoneRecord.objects.filter(mapping__company=company, settled_at=None).count()
+    undone = UndoneRecord.objects.filter(mapping__company=company, settled_at=None)
+    done.left = undone.exclude(waits_for__startswith=FOR_A_RECORD).count()
+    done.waiting = sum(count_waiting(company).values())
     done.seconds = time.monotonic() - began
     return done
 

@@ -16,6 +16,7 @@ from config.state_in_use import hold_state_folder
 from connection_setup.connection import state as connections
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling
+from coupling.failures.likely import count_text
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Reason, State
 from masterdata import catalog
@@ -163,6 +164,7 @@ class Demo:
             ("Conflicts left for a person", *_both(first, second, "conflicts", "synchronization")),
             ("Records that failed to synchronize", *_both(first, second, "failed", "synchronization")),
             ("    of these left when the round ended", first.left, second.left),
+            ("Likely duplicates that wait for a person", first.waiting, second.waiting),
             ("Rows written in Dataverse", first.written, second.written),
             ("Requests to Dataverse", sum(j.requests for j in first.jobs), sum(j.requests for j in second.jobs)),
             ("Seconds", f"{first.seconds:.1f}", f"{second.seconds:.1f}"),
@@ -178,6 +180,8 @@ class Demo:
         total = catalog.table("customer").records(company).count()
         self.screen.line()
         self.screen.line(f"  {coupled:,} of {total:,} customers are coupled now.")
+        if said := count_text(second.waiting):
+            self.screen.line(f"  {said}")
         if connections.unavailable_text(other):
             self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
 

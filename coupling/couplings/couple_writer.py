@@ -13,7 +13,7 @@ from coupling.couplings.left_out import MEANWHILE, skipped_outcomes
 from coupling.couplings.new_pairs import insert_choices, insert_pairs, note_new
 from coupling.job_parameters import CouplingParameters
 from coupling.matching.choice_rows import choice_name, value_of
-from coupling.matching.decisions import Decision, Result
+from coupling.matching.decisions import UNLOOKED, Decision, Result
 from coupling.matching.explanation import will_be_created
 from coupling.matching.partners import Partner, candidate_to_json, nearly_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
@@ -124,6 +124,8 @@ class CouplingWriter:
             "trail": self.matching.trail(decision, row[3:]),
             **text.detail(),
         }
+        if decision.result is Result.NO_MATCH and not self.matching.looked_nearly:
+            detail[UNLOOKED] = True
         message = text.text
         if self.creates and not (self.only_unmatched and self.matching.is_likely_duplicate(decision)):
             detail["found"] = decision.result.value

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core import bulk
 from coupling import local_records
+from coupling.matching.decisions import UNLOOKED
 from coupling.models import FailedRecord, IntegrationTableMapping, pairs_of
 from jobs.models import Job, Type
 
@@ -22,6 +23,8 @@ _FIELDS = (
     "seen", "ignored_at", "ignored_by_id", "ignored_because",
 )  # fmt: skip
 _NOT_IGNORED = (None, None, "")
+NEAR_MISS = 100
+"""Per cent from which on what is alike of a row is the same but for how it is written."""
 _PART = 500
 
 
@@ -61,7 +64,8 @@ def mappings_with_failures(company: Any) -> list[IntegrationTableMapping]:
 def note_failed(job: Job, rows: Sequence[Any]) -> None:
     """Save that a job failed with these records (OutcomeRow): the newest failure of each. See jobs.registry.on_failed.
 
-    What people ignore stays ignored while the job sees on both sides what it saw then; so does what was noted without
+    A job that had no look at rows that are nearly alike does not replace what an earlier one found by looking. What
+    people ignore stays ignored while the job sees on both sides what it saw then; so does what was noted without
     that, from jobs before this list was kept.
     """
     if job.type not in _JOBS or not job.mapping_name:
@@ -78,6 +82,12 @@ def note_failed(job: Job, rows: Sequence[Any]) -> None:
             for coupled in pairs_of(mapping).filter(local_id__in=part).values_list("local_id", flat=True):
                 by_id.pop(coupled, None)
         earlier = FailedRecord.objects.filter(mapping=mapping, local_id__in=part)
+        if unlooked := [local_id for local_id in part if local_id in by_id and not _looked(by_id[local_id].detail)]:
+            near = earlier.filter(nearly__gte=NEAR_MISS, local_id__in=unlooked)
+            found = list(near.values_list("local_id", flat=True))
+            earlier = earlier.exclude(local_id__in=found)
+            for local_id in found:
+                del by_id[local_id]
         for one in earlier.filter(ignored_at__isnull=False):
             ignored[one.local_id] = one.seen, (one.ignored_at, one.ignored_by_id, one.ignored_because)
         earlier._raw_delete(earlier.db)  # no signals, no collecting
@@ -109,6 +119,11 @@ def _line(
         row.local_name[:200].replace("\0", ""), str(row.reason), nearest(row.detail), job.pk, now, seen,
         *(how if before in ("", seen) else _NOT_IGNORED),
     )  # fmt: skip
+
+
+def _looked(detail: Any) -> bool:
+    """Return whether the job looked for rows that are nearly alike, or had no reason to."""
+    return not (isinstance(detail, Mapping) and detail.get(UNLOOKED))
 
 
 def candidates_of(detail: Any) -> list[Mapping[str, Any]]:

@@ -5,6 +5,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+UNLOOKED = "unlooked"
+"""Marks the detail of an outcome without a match where nobody looked for rows that are nearly alike."""
+
 
 class Result(StrEnum):
     """What became of a record, or of one priority. Values are those of jobs.models.Reason where they are reasons."""

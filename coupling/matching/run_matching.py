@@ -60,6 +60,8 @@ class MatchingRun:
     decisions: Decisions = field(init=False)
     outside: OutsideRows | None = field(init=False, default=None)
     countries: tuple[str, str] | None = field(init=False)
+    looked_nearly: bool = False
+    """Whether rows were looked for that unmatched records nearly match."""
     rows_compared: int = 0
     """How many Dataverse rows were compared."""
     kept: KeptRows = field(init=False, default_factory=KeptRows)
@@ -158,10 +160,12 @@ class MatchingRun:
     def _look_for_near_misses(self, matcher: Matcher, probed: list[dict[str, Any]]) -> None:
         """Ask for rows that unmatched records nearly match, where not all rows were read; in few requests, or not."""
         if self.plan.kind != "probe" or self.mapping.uid_kind == "option":  # choices are all read
+            self.looked_nearly = True
             return
         unmatched = self._unmatched(probed, but=self.outside)
         wanted = read_plan.near_filters(self.groups, unmatched, self.column_types)
-        if 0 < len(wanted) <= MAX_NEAR_PROBES:
+        self.looked_nearly = 0 < len(wanted) <= MAX_NEAR_PROBES
+        if self.looked_nearly:
             matcher.look_near(self.gateway.probe(self.mapping, self.columns, wanted, pages=1))
 
     def _unmatched(self, probed: list[dict[str, Any]], but: OutsideRows | None = None) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 from coupling import local_records
 from coupling.models import IntegrationTableMapping, UndoneRecord
 from coupling.records import lists as records
-from coupling.undone import left_undone, read_condition
+from coupling.undone import FOR_A_RECORD, left_undone, read_condition
 from jobs.mentions import NOBODY, Reader
 from jobs.models import Job, Reason
 from jobs.pages import lists as listings
@@ -91,7 +91,7 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
         caption="Records left out",
         rows=left_undone(company, settled=settled).select_related("mapping__company").order_by("id"),
         columns=[
-            listing.Column("record", "Description", cells.record),
+            listing.Column("record", "Description", cells.record, wrap=True),
             listing.Column("mapping", "Mapping", "mapping.name", sort="mapping__name"),
             listing.Column("reason", "Reason", _reason, sort="reason"),
             listing.Column("error", "Error Message", lambda row: read_condition(row, reader), wrap=True),
@@ -186,7 +186,8 @@ class _Cells:
 
     def next_attempt(self, row: UndoneRecord) -> Cell:
         """Return when a run takes it up by itself."""
-        return row.look_at or "When a side changes"
+        once_settled = row.waits_for.startswith(FOR_A_RECORD)
+        return row.look_at or ("When the record is settled" if once_settled else "When a side changes")
 
 
 def _coupled_to(row: UndoneRecord) -> str:

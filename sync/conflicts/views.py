@@ -14,6 +14,8 @@ from core.refusals import Refusal
 from core.roles import Can, may, requires
 from core.vocabulary import Direction
 from coupling.models import UndoneRecord
+from coupling.undone import left_undone
+from jobs.display import ERRORS_TITLE
 from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading
 from jobs.models import Job
@@ -117,7 +119,9 @@ def _retry(request: HttpRequest, company: Company, undone: "QuerySet[UndoneRecor
     try:
         count, started = start.retry(company=company, undone=undone, user=request.user)
     except EmptySelection:
-        messages.warning(request, "No record is left out.")
+        waiting = undone is None and left_undone(company).exists()
+        likely = f" but rows that likely duplicates here may be: settle these on {ERRORS_TITLE}." if waiting else "."
+        messages.warning(request, f"No record is left out{likely}")
         return HttpResponseRedirect(back)
     except Refusal as error:
         messages.error(request, error.user_message)

@@ -8,8 +8,10 @@ from uuid import UUID
 from connection_setup.provisioning.solution import OPTION_PREFIX
 from core.vocabulary import DeletionOption, Direction
 from coupling import local_records
+from coupling.failures import likely
+from coupling.failures.standing import NEAR_MISS
 from coupling.matching.choice_rows import choice_name
-from coupling.models import IntegrationTableMapping, OptionMapping, pairs_of
+from coupling.models import FailedRecord, IntegrationTableMapping, OptionMapping, pairs_of
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from sync.rules import choices as rules
@@ -149,6 +151,7 @@ class ChoicePlanner:
     def _create_there(self, records: Sequence[ChoiceRecord], creating: Mapping[UUID, int]) -> None:
         """Plan a choice for each record, unless Dataverse has one that is called like it."""
         new: list[ChoiceRecord] = []
+        near = self._near_misses() if records else {}
         for record in records:
             value = creating.get(record.id)
             if value is not None:
@@ -156,7 +159,10 @@ class ChoicePlanner:
                 continue
             found = rules.choices_of(record, self.choices, self.size)
             free = [one for one in found if one not in self.pairs and one not in self.plan.coupled]
-            if not found:
+            if not found and record.id in near:
+                message = likely.why_not_created(near[record.id])
+                self._outcome(Outcome.SKIPPED, record, reason=near[record.id].reason, message=message)
+            elif not found:
                 new.append(record)
             elif len(found) == 1 and free:
                 self.plan.coupled[free[0]] = record
@@ -165,6 +171,15 @@ class ChoicePlanner:
         taken = [*self.choices, *self.plan.created, *(pair.value for pair in self.pairs.values())]
         for value, record in zip(rules.free_values(len(new), taken, FIRST_VALUE), new, strict=True):
             self.plan.created[value], self.plan.sent_for[value] = record.caption, record
+
+    def _near_misses(self) -> dict[UUID, FailedRecord]:
+        """Return the records of which a coupling job found a choice that is nearly called like them.
+
+        None where a person chose the records. Several choices, or one that is taken, are found by name here.
+        """
+        if self.selected is not None:
+            return {}
+        return {one.local_id: one for one in likely.waiting(self.mapping).filter(nearly__gte=NEAR_MISS)}
 
     def _taken(self, record: ChoiceRecord, found: Sequence[int]) -> None:
         names = ", ".join(choice_name(value, self.choices[value]) for value in found)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core.ids import new_id
 from core.vocabulary import ConflictOption, DeletionOption, Direction
-from coupling import claims, filters
+from coupling import filters
 from coupling.gateway import Gateway
 from coupling.mappings import column_looks
 from coupling.mappings.column_looks import Drift
@@ -24,6 +24,7 @@ from sync.engine.contact_links import link_companies
 from sync.engine.created_state import hold_back
 from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
+from sync.engine.left_out import LeftOut
 from sync.engine.lost_companies import LostCompanies
 from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
@@ -97,6 +98,7 @@ class Decider:
         names += [*self.inactive.local_names, *filters.field_names(filters.parse(mapping.table_filter))]
         self.reader = PairReader(mapping, list(dict.fromkeys(names)))
         self.recorder = Recorder(mapping, job_id, self.fields)
+        self.left_out = LeftOut(mapping, gateway, self.recorder)
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.row_filter = gateway.row_filter(mapping)
         self._is_inside = filters.tester(self.row_filter)
@@ -120,12 +122,9 @@ class Decider:
         outside = self.outside.find([pair.remote for pair in pairs if pair.remote]) - self.lost_companies.find(pairs)
         for pair in pairs:
             self._decide_pair(chunk, pair, outside)
-        holders = claims.find_holders(self.mapping, self.connection.organization_id, [row.id for row in rows])
-        for row in rows:
-            if row.id in holders:
-                chunk.changes.outcomes.append(self.recorder.held_row(row.id, row.name, holders[row.id]))
-            else:
-                self._insert_local(chunk, row)
+        for row in self.left_out.take_rows(chunk.changes, rows):
+            self._insert_local(chunk, row)
+        records = self.left_out.take_records(chunk.changes, records)
         new_rows = self.values.new_rows(records)
         self.row_rules.load([record.values for record in records], [new.columns for new in new_rows])
         for record, new in zip(records, new_rows, strict=True):

@@ -25,6 +25,7 @@ from django.db.models import F as Column
 from django.utils import timezone
 
 from core.vocabulary import Direction
+from coupling.failures.likely import mark_of
 from coupling.models import Coupling
 from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired, Invalid
@@ -83,11 +84,8 @@ class MappingRun(Run):
             link = ""  # what tells of deletions alone goes on telling, whatever the fields and filters
         undone, now = self.undone, timezone.now()
         self.worker.reader.table.find_changes(self.mapping.company)
-        total = (
-            expected_total(self.worker.reader, creates=self.options.creates and self.writes_to_dataverse)
-            if full
-            else None
-        )
+        creates_there = self.options.creates and self.writes_to_dataverse
+        total = expected_total(self.worker.reader, creates=creates_there) if full else None
         with self.context.checkpoint() as point:
             undone.wake(now)
             point.resume |= {
@@ -362,12 +360,13 @@ class MappingRun(Run):
             yield self.worker.decide(pairs, records=others), _advance_to(after)
 
     def _known_uncoupled(self) -> tuple[int, int | None]:
-        """Return how often couplings were deleted, and how often when a run last found no record to create a row for.
+        """Return a number that changes when records may be left again, and the one when a run last found none.
 
         It is read before the records are, so that a deletion in between is not missed.
         """
         known = SynchState.objects.filter(mapping=self.mapping).values_list("uncoupled", "none_left_at").first()
-        return known or (0, None)
+        uncoupled, none_left_at = known or (0, None)
+        return mark_of(self.mapping, uncoupled), none_left_at
 
     def _uncoupled_records(self, records: "QuerySet[Any]") -> "QuerySet[Any]":
         """Return those of these records that are inside the table filter, not coupled and without an outcome."""
@@ -375,6 +374,8 @@ class MappingRun(Run):
         query = records.filter(self.worker.reader.table_filter).filter(~Exists(coupled))
         if not self.options.creates:
             query = query.filter(self.undone.records_to_create(self.started))
+        if not (self.full and self.options.creates):  # then each has an outcome that says what it waits for
+            query = self.worker.left_out.without_likely(query)
         if self.has_untraced_outcomes:
             reported = outcomes.rows_of(self.context.job).filter(local_id=OuterRef("system_id"))
             query = query.filter(~Exists(reported))

@@ -58,6 +58,7 @@ class Preview:
         if decider.companies is not None:
             decider.companies.expects_new = True
         selected = None if self.selection is None else list(self.selection)
+        decider.left_out.unasked = selected is None
         if selected is None:
             decider.reader.table.find_changes(self.mapping.company)
         for part in _in_chunks(Coupling.objects.filter(mapping=self.mapping, pending=False), selected):

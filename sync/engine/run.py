@@ -59,6 +59,7 @@ class Run(ABC):
         # It reads metadata now: where it is first needed, a checkpoint may be open, in which nothing is sent.
         self.worker = Worker(context, mapping, self.gateway, self.options, self.drift)
         """What decides, sends and saves."""
+        self.worker.left_out.unasked = self.whole
 
     @abstractmethod
     def execute(self) -> NoReturn:
@@ -125,7 +126,8 @@ class Run(ABC):
             for follow_up in primary_contact_follow_ups(self.mapping, self.context.job):
                 point.follow_up(**follow_up)
             point.total = self.context.job.processed
-            point.finish(" ".join(filter(None, (self.drift.text, self.worker.marking.refusal, unkept))))
+            waiting = self.worker.left_out.sentence if self.full and self.options.creates else ""
+            point.finish(" ".join(filter(None, (self.drift.text, self.worker.marking.refusal, unkept, waiting))))
         raise AssertionError("A finished job has ended its slice.")
 
     def _keep_default_prices(self) -> str:
@@ -182,7 +184,7 @@ class Run(ABC):
         reported: set[UUID | None] = set()
         if self.context.job.processed:
             # Rows of a page that is read again, or of pairs uncoupled by this job, have their outcome.
-            told = outcomes.rows_of(self.context.job, Outcome.FAILED, Outcome.UNCOUPLED)
+            told = outcomes.rows_of(self.context.job, Outcome.FAILED, Outcome.SKIPPED, Outcome.UNCOUPLED)
             reported = set(told.filter(integration_id__in=ids).values_list("integration_id", flat=True))
             if self.has_untraced_outcomes:
                 reported |= self.reported_pairs.ended_rows(ids)

@@ -11,7 +11,9 @@ from django.utils import timezone
 from core import bulk
 from core.vocabulary import Direction
 from coupling.contact_accounts import CONTACT, accounts_of_companies
+from coupling.failures import likely
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, UndoneRecord, couplings_of_table
+from coupling.undone import FOR_A_RECORD
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from masterdata import catalog
@@ -34,6 +36,11 @@ _STATE = ("attempts", "last_at", "look_at", "settled_at", "job_id")
 
 _Key = tuple[int | None, UUID | None, UUID | None]
 """A pair by its coupling; a record or a row by its own id."""
+
+
+def waits_for_record(local_id: UUID) -> str:
+    """Return what a row waits for while a likely duplicate here may be it: until that is settled."""
+    return f"{FOR_A_RECORD}{local_id}"
 
 
 def _key(coupling_id: int | None, local_id: UUID | None, integration_id: UUID | None) -> _Key:
@@ -116,6 +123,8 @@ class UndoneLedger:
         """Return when a run takes it up by itself; None where a change of either side brings it back anyway."""
         if one.reason == Reason.OUTSIDE_FILTER and self.mapping.direction != Direction.TO:
             return None
+        if one.waits_for.startswith(FOR_A_RECORD):
+            return None
         return now + pause_after(attempts)
 
     # -- taking up again --------------------------------------------------------------------------------------------
@@ -124,8 +133,10 @@ class UndoneLedger:
         """Have the run that begins take up what may have healed: call it in the checkpoint that begins it."""
         if not self.any:
             return
-        waiting = self.rows.exclude(waits_for="").order_by().values_list("waits_for", flat=True).distinct()
-        for part in _parts(_coupled_now(self.mapping, waiting)):
+        waiting = set(self.rows.exclude(waits_for="").order_by().values_list("waits_for", flat=True).distinct())
+        for_records = {text for text in waiting if text.startswith(FOR_A_RECORD)}
+        over = [*_coupled_now(self.mapping, waiting - for_records), *_settled_now(self.mapping, for_records)]
+        for part in _parts(over):
             self.rows.filter(waits_for__in=part).update(look_at=now)
         due = self.rows.filter(look_at__lte=now).exclude(coupling=None)
         pairs = due.filter(Exists(Coupling.objects.filter(pk=OuterRef("coupling_id"))), settled_at=None)
@@ -205,6 +216,15 @@ def _coupled_now(mapping: IntegrationTableMapping, waiting: Iterable[str]) -> li
             )  # fmt: skip
             found += [str(Reference(table, code=str(code))) for code in coupled.values_list(local.key, flat=True)]
     return found
+
+
+def _settled_now(mapping: IntegrationTableMapping, waiting: Iterable[str]) -> set[str]:
+    """Return those of these records that are likely duplicates no longer: coupled, gone, or found to be new."""
+    over = set(waiting)
+    for part in _parts(UUID(text.removeprefix(FOR_A_RECORD)) for text in waiting):
+        still = likely.waiting(mapping).filter(local_id__in=part)
+        over -= {waits_for_record(local_id) for local_id in still.values_list("local_id", flat=True)}
+    return over
 
 
 def tries_of(updates: Iterable[RemoteUpdate]) -> dict[int, int]:

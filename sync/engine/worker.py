@@ -81,7 +81,8 @@ class Worker(Decider):
     def decide(self, pairs: Sequence[Pair], rows: Sequence[RemoteRow] = (), records: Sequence[Record] = ()) -> Chunk:
         """Decide as the Decider does, once the companies of contacts that come here have contacts of their own."""
         if self.companies is not None:
-            settle_companies(self.context, self.reader, self.companies, self.options.allowed, pairs, rows)
+            new = self.left_out.without_candidates(rows)
+            settle_companies(self.context, self.reader, self.companies, self.options.allowed, pairs, new)
         return super().decide(pairs, rows, records)
 
     @property

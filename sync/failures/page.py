@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from connection_setup.connection.state import unavailable_text
 from core.collation import distinct_values
 from coupling.dead_partners import RELEASE
+from coupling.failures.likely import COUPLE, CREATE
 from coupling.failures.standing import mappings_with_failures
 from coupling.models import FailedRecord
 from coupling.undone import left_undone
@@ -30,7 +31,7 @@ from ui.links import company_url
 from ui.listing import Listing
 
 TITLE = display.ERRORS_TITLE
-COUPLE, BY_HAND, CREATE = "Couple to Candidate", "Couple By Hand", "Create in Dataverse"
+BY_HAND = "Couple By Hand"
 RETRY, CRITERIA, IGNORE, STOP = "Retry Selected", "Run Again With Other Criteria", "Ignore", "Stop Ignoring"
 SETTLED = "failures settled"
 """Where the session keeps what was settled last."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core import signing
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
@@ -19,19 +19,20 @@ from coupling.couplings.release import release_rows
 from coupling.dead_partners import rows_in_the_way
 from coupling.failures import services as failures
 from coupling.failures.candidates import look_at
+from coupling.failures.likely import COUPLE, CREATE, NEARLY
 from coupling.models import FailedRecord, IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, mapping_url, show_error
 from coupling.records import selections
 from coupling.records.lists import table_or_404
 from jobs.errors import EmptySelection
-from jobs.models import Job, Reason
+from jobs.models import Job
 from masterdata.models import Company
 from sync.failures import export as exporting
 from sync.failures import services
 from sync.failures.choosing import Chosen, choose
 from sync.failures.forms import IgnoreForm
 from sync.failures.listing import failures_listing
-from sync.failures.page import BY_HAND, COUPLE, CREATE, IGNORE, SETTLED, FailuresPage
+from sync.failures.page import BY_HAND, IGNORE, SETTLED, FailuresPage
 from ui import ids, listing, render
 from ui.kit import Action, FastTab, Field, Link, Page
 from ui.links import company_url
@@ -223,8 +224,7 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
     chosen = _selected(request, owner)
     if not chosen:
         return listing.nothing_selected(request, _back(request, owner))
-    has_row = Q(reason__in=(Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)) | Q(nearly__gt=0)
-    alike = chosen.rows.filter(has_row).count()
+    alike = chosen.rows.filter(NEARLY).count()
     if (chosen.count > 1 or alike) and request.POST.get("confirmed") != "yes":
         what = "A row is" if chosen.count == 1 else f"{chosen.count:,} rows are"
         text = f"{what} created in Dataverse and coupled. What is coupled meanwhile stays as it is."

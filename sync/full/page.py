@@ -1,14 +1,16 @@
 """Page Dataverse Full Synch. Review as data: lines with counts and recommendations, warnings, progress, actions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from core.roles import Can, may
 from core.vocabulary import Direction, Recommendation
+from coupling.failures.likely import count_waiting
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 from jobs import display
+from jobs.display import ERRORS_TITLE
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
@@ -55,7 +57,7 @@ def review_page(
         ),
         help="synchronization#full",
         actions=_actions(company, rows, unavailable, operates=may(user, Can.OPERATE, company)),
-        notices=[*notices, *warnings(rows, with_criteria)],
+        notices=[*notices, *warnings(company, rows, with_criteria, count_waiting(company))],
         progress=progress(company, rows),
         listing=review_listing(company, with_criteria),
         fact_boxes=(_facts(rows),),
@@ -131,8 +133,16 @@ def mappings_with_criteria(company: Company) -> set[str]:
 # -- what to know before Sync All --------------------------------------------------------------------------------------
 
 
-def warnings(rows: Sequence[FullSynchReviewLine], with_criteria: Collection[str]) -> list[Notice]:
-    """Return what to know before Sync All: lines that ended badly or cannot run, likely duplicates with counts."""
+def warnings(
+    company: Company,
+    rows: Sequence[FullSynchReviewLine],
+    with_criteria: Collection[str],
+    waiting: Mapping[str, int],
+) -> list[Notice]:
+    """Return what to know before Sync All and after it: lines that ended badly or cannot run, likely duplicates.
+
+    waiting: how many likely duplicates wait for a person, by mapping.
+    """
     found = [
         Notice(row.message or "Open its job to see why.", "bad", f"{row.name} {_ENDED_BADLY[row.status]}")
         for row in rows
@@ -156,17 +166,32 @@ def warnings(rows: Sequence[FullSynchReviewLine], with_criteria: Collection[str]
     on_both = [row for row in fresh if row.recommendation == Recommendation.NONE and row.integration_count]
     if on_both:
         found.append(_couple_first(on_both, [row for row in on_both if row.name not in with_criteria]))
-    waiting = [row for row in fresh if row.recommendation == Recommendation.DEPENDENCY]
-    if waiting:
+    blocked = [row for row in fresh if row.recommendation == Recommendation.DEPENDENCY]
+    if blocked:
         found.append(
             Notice(
-                f"{_names(waiting)} cannot start: a mapping that comes first has records on both sides and no coupling "
+                f"{_names(blocked)} cannot start: a mapping that comes first has records on both sides and no coupling "
                 "criteria. Select its criteria, then choose Refresh.",
                 "warn",
                 "Dependency not satisfied",
             )
         )
+    if named := [row.name for row in rows if waiting.get(row.name)]:
+        found.append(_likely_duplicates(company, {name: waiting[name] for name in named}))
     return found
+
+
+def _likely_duplicates(company: Company, waiting: Mapping[str, int]) -> Notice:
+    """Return the notice about likely duplicates, with the way to where they are settled."""
+    counts = ", ".join(f"{name} ({count:,})" for name, count in waiting.items())
+    return Notice(
+        f"A coupling job found the same row, or one that is nearly alike, in Dataverse for records that are not "
+        f"coupled: {counts}. No run creates them there, nor the rows that came into question here. Couple them, or "
+        f"create them where they are really new.",
+        "warn",
+        "Likely duplicates wait for a person",
+        (Action(ERRORS_TITLE, company_url("sync:failures", company), icon="list"),),
+    )
 
 
 def _couple_first(on_both: Sequence[FullSynchReviewLine], lacking: Sequence[FullSynchReviewLine]) -> Notice:
@@ -190,8 +215,8 @@ def _names(rows: Iterable[FullSynchReviewLine]) -> str:
     return ", ".join(row.name for row in rows)
 
 
-def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str]) -> str:
-    """Return what Sync All does for a line, as a sentence; "" where it does nothing."""
+def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str], waiting: Mapping[str, int]) -> str:
+    """Return what Sync All does for a line, as a sentence; "" where it does nothing. waiting: see warnings."""
     if row.recommendation == Recommendation.NO_RECORDS:
         return ""
     if row.recommendation == Recommendation.NONE:
@@ -201,8 +226,13 @@ def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str]) -> s
     if row.recommendation == Recommendation.DEPENDENCY:
         return f"{row.name}: cannot start."
     if full.couples_first(row, has_criteria=row.name in with_criteria):
-        return f"{row.name}: couple by the criteria, then create what finds no unique match on the other side."
-    return f"{row.name}: create {_creates(row)}."
+        return (
+            f"{row.name}: couple by the criteria, then create what has nothing like it on the other side; likely "
+            "duplicates wait for a person."
+        )
+    count = waiting.get(row.name, 0)
+    these = "1 likely duplicate, which waits" if count == 1 else f"{count:,} likely duplicates, which wait"
+    return f"{row.name}: create {_creates(row)}{f' but for {these} for a person' if count else ''}."
 
 
 def _creates(row: FullSynchReviewLine) -> str:

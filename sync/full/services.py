@@ -287,14 +287,18 @@ def _follow_jobs(company: Any) -> None:
 
 
 def _family_state(job: Job) -> tuple[str, str]:
-    """Return state and message of the first of a job and its follow-ups that is open or failed, else the job's own."""
-    family = [job]
+    """Return state and message of the first of a job and its follow-ups that is open or failed.
+
+    Where all have finished, the job's own state, and what any of them says of what is left to do.
+    """
+    family, said = [job], []
     while family:
         member = family.pop()
         if member.state in OPEN_STATES or member.state in BROKEN:
             return member.state, member.message
+        said.append(member.message)
         family += list(member.followups.all())
-    return job.state, job.message
+    return job.state, " ".join(dict.fromkeys(filter(None, said)))
 
 
 def on_job_ended(exclusive_key: str) -> None:

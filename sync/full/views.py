@@ -12,6 +12,7 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, may, requires
+from coupling.failures.likely import count_waiting
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
@@ -69,8 +70,9 @@ def sync_all(request: HttpRequest, company: str) -> HttpResponse:
         messages.warning(request, why)
         return HttpResponseRedirect(review_url(owner))
     with_criteria = mappings_with_criteria(owner)
-    found = warnings(rows, with_criteria)
-    plans = " ".join(filter(None, (plan_sentence(row, with_criteria) for row in rows if not row.status)))
+    waiting = count_waiting(owner)
+    found = warnings(owner, rows, with_criteria, waiting)
+    plans = " ".join(filter(None, (plan_sentence(row, with_criteria, waiting) for row in rows if not row.status)))
     return render.confirm(
         request,
         title="Sync All",

@@ -16,7 +16,7 @@ from coupling.mappings import defaults
 from coupling.mappings.schedule import is_woken
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
-from coupling.undone import left_undone
+from coupling.undone import FOR_A_RECORD, left_undone
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import OPEN_STATES, Job, Trigger, Type
@@ -125,12 +125,13 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
 def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user: Any = None) -> tuple[int, list[Job]]:
     """Try again what was left undone: the given lines, or all of the company's. Return how many, and the jobs.
 
-    What a person had settled is taken up again. Pairs are synchronized, records and rows created on the other side.
+    Of all, rows are left out that a likely duplicate here may be: who did not choose these did not ask for them. What a
+    person had settled is taken up again. Pairs are synchronized, records and rows created on the other side.
     The jobs themselves end the skipping: a run under way, which holds the mapping's key, would undo it otherwise.
     Raises EmptySelection, Refusal.
     """
     require_enabled(company)
-    chosen = left_undone(company) if undone is None else undone
+    chosen = left_undone(company).exclude(waits_for__startswith=FOR_A_RECORD) if undone is None else undone
     lines = list(chosen.values_list("pk", "mapping_id", "local_id", "integration_id"))
     if not lines:
         raise EmptySelection

@@ -96,10 +96,12 @@ def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(t
     assert row(text, "Records of sales coupled by criteria") == (50, 0)
     assert row(text, "Records of sales created on either side") == (149, 0)
     failed, left = row(text, "Records that failed to synchronize"), row(text, "of these left when the round ended")
-    assert 30 > failed[0] > left[0] == failed[1] == left[1] > 0, "what could heal did so in the first round"
+    assert 30 > failed[0] > left[0] == left[1] >= failed[1] > 0, "what could heal did so in the first round"
+    assert row(text, "Likely duplicates that wait for a person") == (16, 16)
+    assert row(text, "Multiple matches") == (11, 11)
+    assert row(text, "Already coupled") == (4, 4)
+    assert "16 likely duplicates wait for a person and were not created: settle them on Integration Synchr" in text
     assert row(text, "No match")[0] > 0
-    assert row(text, "Multiple matches")[0] > 0
-    assert row(text, "Already coupled")[0] > 0
     assert row(text, "Customers created here")[0] > 30
     assert row(text, "Accounts created in Dataverse")[0] > 100
     assert row(text, "Records modified")[0] > 50

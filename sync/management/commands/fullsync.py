@@ -99,7 +99,7 @@ class Command(CompanyCommand):
             remote = "" if line.integration_count is None else f"{line.integration_count:,}"
             status = line.status or "not started"
             self.print_text(f"{line.name:<20} {line.local_count:>9,} {remote:>9}  {recommendation:<32} {status}")
-            if line.message and line.status in ("failed", "blocked", "cancelled"):
+            if line.message and (line.job is not None or line.status in ("failed", "blocked", "cancelled")):
                 self.print_text(f"    {line.message}")
 
     def document_of(self, line: FullSynchReviewLine, job: Any) -> dict[str, Any]:
