@@ -36,7 +36,7 @@ _CAPTIONS = {
     "private_key": "Certificate's private key",
     "next_private_key": "Private key of the pending certificate",
     "sealed": "Administrator's sign-in",
-    "secret": "Secret of a webhook",
+    "secret": "Secret of a webhook",  # nosec B105
 }
 
 
