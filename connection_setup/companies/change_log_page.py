@@ -12,7 +12,7 @@ from typing import Any
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from connection_setup import captions, hooks
@@ -133,7 +133,6 @@ def build_listing(connection: DataverseConnection, *, administrator: bool) -> Li
 def _entries(connection: DataverseConnection, *, administrator: bool) -> "QuerySet[LogEntry]":
     """Return the entries of a company: those of rows that are there, and of rows that were."""
     company = connection.company
-    ContentType.objects.get_for_models(DataverseConnection, *(one.model for one in hooks.logged_rows()))  # at once
     wanted = Q(pk__in=())
     if administrator:
         wanted |= Q(content_type=_type_of(DataverseConnection), object_pk=str(connection.pk or 0))
@@ -141,16 +140,22 @@ def _entries(connection: DataverseConnection, *, administrator: bool) -> "QueryS
         of_company = Q(additional_data__company_id=company.pk) | Q(object_id__in=logged.rows(company).values("pk"))
         wanted |= Q(content_type=_type_of(logged.model)) & of_company
     rows: QuerySet[LogEntry] = LogEntry.objects.filter(wanted)
-    return rows.select_related("actor").order_by("-timestamp", "-pk")
+    return rows.select_related("actor", "content_type").order_by("-timestamp", "-pk")
 
 
-def _type_of(model: type[Model]) -> ContentType:
-    return ContentType.objects.get_for_model(model)
+def _name_of(model: type[Model]) -> dict[str, str]:
+    return {"app_label": model._meta.app_label, "model": model._meta.model_name or ""}
+
+
+def _type_of(model: type[Model]) -> Subquery:
+    """Return the type of a model's rows, looked up with the entries."""
+    return Subquery(ContentType.objects.filter(**_name_of(model)).values("pk")[:1])
 
 
 def _logged(row: LogEntry) -> hooks.Logged | None:
     """Return the kind of row that an entry is about, None for the connection."""
-    return next((one for one in hooks.logged_rows() if _type_of(one.model).pk == row.content_type_id), None)
+    name = {"app_label": row.content_type.app_label, "model": row.content_type.model}
+    return next((one for one in hooks.logged_rows() if _name_of(one.model) == name), None)
 
 
 def concerns(row: LogEntry) -> str:

@@ -6,7 +6,7 @@ its row created, or until a later coupling job finds nothing like it.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -65,10 +65,13 @@ def _still_waits(mapping: IntegrationTableMapping) -> Q:
     return Q(Exists(records), ~Exists(pairs))
 
 
-def count_waiting(company: Any) -> dict[str, int]:
-    """Return how many likely duplicates wait for a person, by the name of the mapping; without those that have none."""
+def count_waiting(company: Any, mappings: Iterable[IntegrationTableMapping] | None = None) -> dict[str, int]:
+    """Return how many likely duplicates wait for a person, by the name of the mapping; without those that have none.
+
+    mappings: those with failures, where the caller has them already.
+    """
     still = Q()
-    for mapping in mappings_with_failures(company):
+    for mapping in mappings_with_failures(company) if mappings is None else mappings:
         if mapping.integration_table in TOLD_APART:
             continue
         with suppress(local_records.Unusable):  # its app is gone, and no run creates anything of it

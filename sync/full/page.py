@@ -1,14 +1,16 @@
 """Page Dataverse Full Synch. Review as data: lines with counts and recommendations, warnings, progress, actions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Exists, OuterRef
 
 from core.roles import Can, may
 from core.vocabulary import Direction, Recommendation
 from coupling.failures.likely import count_waiting
 from coupling.matching import criteria
-from coupling.models import IntegrationTableMapping
+from coupling.models import FailedRecord, IntegrationTableMapping
 from jobs import display
 from jobs.display import ERRORS_TITLE
 from jobs.models import OPEN_STATES, State
@@ -44,7 +46,9 @@ def review_page(
     notices: Sequence[Notice] = (),
 ) -> Page:
     """Return the page for the company's lines; `unavailable`: why Dataverse cannot be used, blank when it can."""
-    with_criteria = mappings_with_criteria(company)
+    mappings = mappings_of(company)
+    with_criteria = mappings_with_criteria(company, mappings)
+    waiting = count_waiting(company, [one for one in mappings if one.has_failures])
     if unavailable:
         notices = [Notice(unavailable, "warn", "Dataverse is not connected"), *notices]
     return Page(
@@ -57,7 +61,7 @@ def review_page(
         ),
         help="synchronization#full",
         actions=_actions(company, rows, unavailable, operates=may(user, Can.OPERATE, company)),
-        notices=[*notices, *warnings(company, rows, with_criteria, count_waiting(company))],
+        notices=[*notices, *warnings(company, rows, with_criteria, waiting)],
         progress=progress(company, rows),
         listing=review_listing(company, with_criteria),
         fact_boxes=(_facts(rows),),
@@ -124,10 +128,17 @@ class LineCells:
         return Link(text, company_url("jobs:job", self.company, pk=line.job_id), state)
 
 
-def mappings_with_criteria(company: Company) -> set[str]:
-    """Return the names of the mappings that have coupling criteria."""
-    mappings = IntegrationTableMapping.objects.filter(company=company).prefetch_related("fields")
-    return {mapping.name for mapping in mappings if criteria.stored_criteria(mapping)}
+def mappings_of(company: Company) -> list[Any]:
+    """Return the company's mappings with their fields, and whether each has failed records (has_failures)."""
+    failed = FailedRecord.objects.filter(mapping=OuterRef("pk"))
+    mappings = IntegrationTableMapping.objects.filter(company=company).select_related("company")
+    return list(mappings.prefetch_related("fields").annotate(has_failures=Exists(failed)))
+
+
+def mappings_with_criteria(company: Company, mappings: Iterable[IntegrationTableMapping] | None = None) -> set[str]:
+    """Return the names of the mappings that have coupling criteria. mappings: see mappings_of, where they are known."""
+    known = mappings_of(company) if mappings is None else mappings
+    return {mapping.name for mapping in known if criteria.stored_criteria(mapping)}
 
 
 # -- what to know before Sync All --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_or_404
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason
 from core.refusals import Refusal
 from core.roles import Can, may, requires
 from coupling.failures.likely import count_waiting
@@ -35,7 +35,8 @@ from ui.kit import Action, Notice
 def review(request: HttpRequest, company: str) -> HttpResponse:
     """Show the lines; the records are counted when the page is opened for the first time."""
     owner = company_or_404(request, company)
-    unavailable = unavailable_text(owner)
+    reason = disabled_reason(connection_for_request(request, owner))
+    unavailable = reason.user_message if reason is not None else ""
     notices: list[Notice] = []
     known = full.lines(owner, removed=True)
     if not unavailable and not known and may(request.user, Can.OPERATE, owner):

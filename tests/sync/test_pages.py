@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connection_setup.enabling import services
-from coupling.models import Coupling, CouplingBase, UndoneRecord
+from coupling.models import Coupling, CouplingBase, FailedRecord, UndoneRecord
 from sync.full import services as full
 from tests.sync.conftest import (
     customer,
@@ -48,6 +48,10 @@ def test_the_pages_need_few_queries(company, customers, operator, remote):
         for pair in Coupling.objects.all()
     )  # fmt: skip
     full.generate(company)
+    one = customer(company, "20000")
+    FailedRecord.objects.create(
+        company=company, mapping=customers, local_id=one.system_id, reason="multiple_matches", job_id=1
+    )
     for name in ("review", "conflicts", "skipped"):
         operator.get(page_url(company, name))
         with CaptureQueriesContext(connection) as asked:
