@@ -167,6 +167,14 @@ def read_keys_and_names(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -
     return found
 
 
+def read_names_if_usable(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return what read_keys_and_names does; nothing where the app with the table is gone: its couplings are not."""
+    try:
+        return read_keys_and_names(mapping, ids)
+    except Unusable:
+        return {}
+
+
 def read_named(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return "10000 Adatum" for each of the local records, DELETED_HERE for those that are gone."""
     wanted = list(ids)

@@ -81,10 +81,7 @@ def _deleted_by_people(entries: "QuerySet[LogEntry]") -> dict[int, KnownPair]:
 def names_of_pairs(mapping: IntegrationTableMapping, couplings: Iterable[Coupling]) -> dict[int, tuple[str, str]]:
     """Return key and name of the records of couplings, by these; of deleted records what is known of them still."""
     ids = {coupling.pk: coupling.local_id for coupling in couplings}
-    try:
-        named = local_records.read_keys_and_names(mapping, ids.values())
-    except local_records.Unusable:
-        named = {}
+    named = local_records.read_names_if_usable(mapping, ids.values())
     found = {pk: named[local_id] for pk, local_id in ids.items() if local_id in named}
     return found | names_of_deleted({pk: local_id for pk, local_id in ids.items() if pk not in found})
 

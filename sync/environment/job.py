@@ -169,17 +169,11 @@ class _Work:
         """Yield an outcome per coupling, with key and name of its record where that exists, and its mapping's name."""
         names: dict[tuple[int, UUID], tuple[str, str]] = {}
         for mapping_id in {one.mapping_id for one in part}:
-            names |= {(mapping_id, local_id): found for local_id, found in self._names(mapping_id, part).items()}
+            ids = [one.local_id for one in part if one.mapping_id == mapping_id]
+            known = local_records.read_names_if_usable(self.mappings[mapping_id], ids)
+            names |= {(mapping_id, local_id): found for local_id, found in known.items()}
         for one in part:
             key, name = names.get((one.mapping_id, one.local_id), ("", ""))
             text = f"{self.mappings[one.mapping_id].name}: {message}"
             number = one.pk if outcome == Outcome.UNCOUPLED else None
             yield OutcomeRow(outcome, reason, one.local_id, key, name, one.integration_id, message=text, number=number)
-
-    def _names(self, mapping_id: int, part: list[Coupling]) -> dict[UUID, tuple[str, str]]:
-        try:
-            return local_records.read_keys_and_names(
-                self.mappings[mapping_id], [one.local_id for one in part if one.mapping_id == mapping_id]
-            )
-        except local_records.Unusable:
-            return {}  # the app with the table is gone; its couplings are not

@@ -4,7 +4,6 @@ A value may stand for another choice in another organization, so its caption has
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -64,7 +63,10 @@ def _folded(caption: str | None) -> str | None:
 def outcomes_of(pairs: Sequence[OptionMapping], kept: set[int], otherwise: str) -> Iterator[OutcomeRow]:
     """Yield an outcome for each pair; otherwise: what is told of those that are not kept."""
     mappings = {pair.mapping_id: pair.mapping for pair in pairs}
-    names = {key: _names(mapping, pairs) for key, mapping in mappings.items()}
+    names = {
+        key: local_records.read_names_if_usable(mapping, [pair.local_id for pair in pairs if pair.mapping_id == key])
+        for key, mapping in mappings.items()
+    }
     gone = Reason.UNKNOWN_CHOICE if otherwise == NOT_THERE else Reason.NONE
     for pair in pairs:
         stays = pair.pk in kept
@@ -74,12 +76,3 @@ def outcomes_of(pairs: Sequence[OptionMapping], kept: set[int], otherwise: str) 
             integration_name=choice_name(pair.value, pair.caption),
             message=f"{pair.mapping.name}: {KEPT if stays else otherwise}",
         )  # fmt: skip
-
-
-def _names(mapping: IntegrationTableMapping, pairs: Sequence[OptionMapping]) -> Mapping[UUID, tuple[str, str]]:
-    try:
-        return local_records.read_keys_and_names(
-            mapping, [pair.local_id for pair in pairs if pair.mapping_id == mapping.pk]
-        )
-    except local_records.Unusable:
-        return {}  # the app with the table is gone; its couplings are not
