@@ -1,4 +1,4 @@
-"""Sign-in records and sessions belong to no company: the tick removes once a day what is too old of them, or too much."""
+"""Sign-in records and sessions belong to no company: once a day the tick removes what is too old or too many."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -37,6 +37,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "failures", "ignore", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match", "--because", "x",
     ),
     "failures retry": ("failures", "retry", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match"),
+    "fullsync --preview": ("fullsync", "--company", "Alder", "--preview"),
+    "fullsync --stop": ("fullsync", "--company", "Alder", "--stop"),
     "mapping drift --accept": ("mapping", "drift", "CUSTOMER", "--company", "Alder", "--accept"),
     "mapping options --pair": ("mapping", "options", "CUSTOMER", "--company", "Alder", "--pair", "A=1"),
     "retention run --company": ("retention", "run", "--company", "Alder"),
@@ -85,10 +87,12 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "suggest", "synchronize --preview",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "fullsync --preview", "suggest",
+        "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
+        "fullsync --preview", "fullsync --stop",
         "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
