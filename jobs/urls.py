@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path("c/<slug:company>/jobs/<int:pk>/outcomes/", views.job_outcomes, name="outcomes"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/export/", views.export, name="export"),
     path("c/<slug:company>/jobs/retention/", retention_views.policies, name="retention"),
+    path("c/<slug:company>/jobs/retention/save/", retention_views.save, name="retention-save"),
     path("c/<slug:company>/jobs/retention/run/", retention_views.run, name="retention-run"),
     path("c/<slug:company>/alerts/", alert_views.alerts, name="alerts"),
     path("c/<slug:company>/alerts/settings/", alert_views.settings, name="alert-settings"),

@@ -50,7 +50,7 @@ def build_page(company: Company, form: PolicyForm, *, administrator: bool) -> Pa
                 open=False,
             ),
         ],
-        form_url=company_url("jobs:retention", company) if administrator else "",
+        form_url=company_url("jobs:retention-save", company) if administrator else "",
         submit=Action("Save", icon="save", primary=True) if administrator else None,
     )  # fmt: skip
 

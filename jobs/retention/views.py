@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_or_404
 from core.roles import Can, may, requires
@@ -14,17 +14,23 @@ from ui.kit import Action
 from ui.links import company_url
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 @requires(Can.READ)
 def policies(request: HttpRequest, company: str) -> HttpResponse:
-    """Show how long jobs are kept; a POST of an Administrator saves it."""
+    """Show how long jobs are kept."""
     owner = company_or_404(request, company)
-    administrator = may(request.user, Can.ADMINISTER, owner)
-    given = request.POST if request.method == "POST" and administrator else None
-    form = PolicyForm(given, instance=reading.stored_policy(owner))
-    if given is None or not form.is_valid():
-        status = 400 if form.errors else 403 if request.method == "POST" else 200
-        return render.page(request, page.build_page(owner, form, administrator=administrator), status=status)
+    form = PolicyForm(instance=reading.stored_policy(owner))
+    return render.page(request, page.build_page(owner, form, administrator=may(request.user, Can.ADMINISTER, owner)))
+
+
+@require_POST
+@requires(Can.ADMINISTER)
+def save(request: HttpRequest, company: str) -> HttpResponse:
+    """Save how long jobs are kept; what cannot be saved is shown again, with the reason."""
+    owner = company_or_404(request, company)
+    form = PolicyForm(request.POST, instance=reading.stored_policy(owner))
+    if not form.is_valid():
+        return render.page(request, page.build_page(owner, form, administrator=True), status=400)
     services.set_policy(company=owner, user=request.user, **form.cleaned_data)
     messages.success(request, "The retention policy is saved. It counts from the next run on.")
     return HttpResponseRedirect(company_url("jobs:retention", owner))

@@ -26,7 +26,7 @@ def signed_in(role: Role) -> Client:
 def test_an_administrator_saves_how_long_jobs_are_kept(company: Company) -> None:
     client = signed_in(Role.ADMINISTRATOR)
     assert 'value="365"' in client.get(URL).content.decode()
-    assert client.post(URL, {"days": "90", "idle_days": "", "most": "5000"}).status_code == 302
+    assert client.post(f"{URL}save/", {"days": "90", "idle_days": "", "most": "5000"}).status_code == 302
     policy = RetentionPolicy.objects.get(company=company)
     assert (policy.days, policy.idle_days, policy.most) == (90, None, 5000)
 
@@ -35,7 +35,8 @@ def test_an_administrator_saves_how_long_jobs_are_kept(company: Company) -> None
 def test_a_number_that_is_none_to_choose_says_so_at_its_field_and_nothing_is_saved(
     company: Company, field: str, value: str
 ) -> None:
-    answer = signed_in(Role.ADMINISTRATOR).post(URL, {"days": "90", "idle_days": "9", "most": "5000", field: value})
+    entered = {"days": "90", "idle_days": "9", "most": "5000", field: value}
+    answer = signed_in(Role.ADMINISTRATOR).post(f"{URL}save/", entered)
     assert answer.status_code == 400
     assert f'value="{value}"' in answer.content.decode()
     assert "Nothing was saved yet" in answer.content.decode()
@@ -47,7 +48,7 @@ def test_a_viewer_sees_it_and_changes_nothing(company: Company) -> None:
     page = client.get(URL).content.decode()
     assert "Only an Administrator may do this." in page
     assert "<input" not in page.partition("<main")[2].partition("Keep Jobs (Days)")[2].partition("</section>")[0]
-    assert client.post(URL, {"days": "1", "idle_days": "1", "most": "100"}).status_code == 403
+    assert client.post(f"{URL}save/", {"days": "1", "idle_days": "1", "most": "100"}).status_code == 403
     assert client.post(f"{URL}run/").status_code == 403
 
 
