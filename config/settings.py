@@ -158,6 +158,7 @@ AXES_CLIENT_IP_CALLABLE = "accounts.sign_in_limits.client_ip"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # attempts go when they expire or succeed; who failed when stays
+SIGN_IN_RECORD_DAYS = env.whole_number("SIGN_IN_RECORD_DAYS", 180, least=1, most=36_500)  # see jobs.retention
 AXES_LOCKOUT_TEMPLATE = "ui/shell/locked_out.html"
 
 # Mail, such as the link for a new password; none is sent without EMAIL_URL.

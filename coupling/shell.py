@@ -21,6 +21,7 @@ from coupling.couplings.release import outcome_actions
 from coupling.couplings.suggest_job import suggest
 from coupling.couplings.uncouple_job import uncouple
 from coupling.failures.standing import note_failed
+from coupling.failures.unsettled_jobs import unsettled_jobs
 from coupling.mapping_files.difference import filter_words, summary
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
 from coupling.mappings import column_looks, counts, defaults, drift_page, sales
@@ -59,6 +60,7 @@ def register() -> None:
     jobs.job_actions(_preview_actions)
     jobs.on_tick(drop_expired)
     jobs.derived_outcomes(Type.COUPLING, CoupledRecords())
+    jobs.unsettled(unsettled_jobs)
     pre_delete.connect(keep_ended, sender=Coupling)
     bulk.deleting.connect(keep_ended_in_bulk, sender=Coupling)
     hooks.on_enabled(_follow_ownership)

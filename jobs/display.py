@@ -59,6 +59,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
     Type.SUGGESTION: (),
     Type.UNDO: ("uncoupled", "skipped", "failed"),
+    Type.RETENTION: ("deleted",),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

@@ -16,6 +16,7 @@ from jobs.alert_models import AlertReceiver as AlertReceiver
 from jobs.alert_models import AlertSettings as AlertSettings
 from jobs.alert_models import Digest as Digest
 from jobs.alert_models import Way as Way
+from jobs.retention_models import RetentionPolicy as RetentionPolicy
 from jobs.told_fields import ToldJSONField, ToldTextField
 from jobs.wording import Wording, names_of
 from masterdata.models import Company
@@ -42,6 +43,7 @@ class Type(models.TextChoices):
     RESTORE = "restore", "Put back"
     SUGGESTION = "suggestion", "Suggestion"
     UNDO = "undo", "Undo"
+    RETENTION = "retention", "Retention"
 
 
 class State(models.TextChoices):

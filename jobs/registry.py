@@ -44,6 +44,9 @@ ScheduleProvider = Callable[[Any], Iterable[Schedule]]
 ChangedFields = Callable[[Job, Sequence[JobOutcome]], dict[Any, list[tuple[str, str, str]]]]
 
 
+Unsettled = Callable[[Any, Sequence[int]], Iterable[int]]
+
+
 class DerivedOutcomes(Protocol):
     """Finds what a kind of job keeps no rows of, by the numbers that its handler gave (Checkpoint.derive)."""
 
@@ -74,6 +77,7 @@ class _Registry:
     error_pages: list[Callable[[Any, Job | None], str]] = field(default_factory=list)
     job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
     changed_fields: list[ChangedFields] = field(default_factory=list)
+    unsettled: list[Unsettled] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -141,6 +145,13 @@ def changed_fields(provider: ChangedFields) -> None:
     caption, value before and after of each field.
     """
     registry.changed_fields.append(provider)
+
+
+def unsettled(provider: Unsettled) -> None:
+    """Keep jobs of which a person still has something to settle: the provider gets a company and numbers of its jobs,
+    and answers those among them that retention must leave.
+    """
+    registry.unsettled.append(provider)
 
 
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model

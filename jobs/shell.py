@@ -9,7 +9,12 @@ from jobs import display
 from jobs.alerts import job_facts, work
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists as listings
-from jobs.registry import on_tick
+from jobs.registry import on_tick, schedules
+from jobs.registry import register as register_kind
+from jobs.retention import job as retention_job
+from jobs.retention import page as retention_page
+from jobs.retention import services as retention
+from jobs.retention.sign_ins import remove_old_sign_ins
 from ui.kit import Cue, Link, Table
 from ui.links import company_url
 from ui.registry import Entry, cues, role_center_table, tell_me
@@ -22,6 +27,7 @@ def register() -> None:
         Entry("Integration Coupling Jobs", "jobs:list", also=("Integration Coupling Job Log",), query="type=coupling"),
         Entry("Integration Uncoupling Jobs", "jobs:list", also=("Uncoupling log",), query="type=uncoupling"),
         Entry("Job Queue Entries", "jobs:queue", also=("Queue", "Scheduled jobs", "Background jobs")),
+        Entry("Retention Policies", "jobs:retention", also=("Clean up", "Delete old jobs", "Keep jobs")),
         Entry("Alerts", "jobs:alerts", also=("Notifications", "Mail", "Webhook", "Receivers of alerts")),
     )
     for entry in entries:
@@ -29,6 +35,10 @@ def register() -> None:
     cues("Synchronization", _cues, position=20)
     role_center_table("Latest jobs", _latest, position=20)
     job_facts.register()
+    register_kind(retention_job.TYPE, retention_job.remove, label="removing old jobs")
+    on_tick(retention.run_due)
+    schedules(retention_page.schedule)
+    on_tick(remove_old_sign_ins)
     on_tick(work.work, last=True)
 
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from jobs.alerts import views as alert_views
 from jobs.pages import views
+from jobs.retention import views as retention_views
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +16,9 @@ urlpatterns: list[URLPattern] = [
     path("c/<slug:company>/jobs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/", views.job_outcomes, name="outcomes"),
     path("c/<slug:company>/jobs/<int:pk>/outcomes/export/", views.export, name="export"),
+    path("c/<slug:company>/jobs/retention/", retention_views.policies, name="retention"),
+    path("c/<slug:company>/jobs/retention/save/", retention_views.save, name="retention-save"),
+    path("c/<slug:company>/jobs/retention/run/", retention_views.run, name="retention-run"),
     path("c/<slug:company>/alerts/", alert_views.alerts, name="alerts"),
     path("c/<slug:company>/alerts/settings/", alert_views.settings, name="alert-settings"),
     path("c/<slug:company>/alerts/receivers/new/", alert_views.new_receiver, name="new-alert-receiver"),

@@ -163,6 +163,9 @@ class FullSynchReviewLine(models.Model):
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     position = models.PositiveIntegerField(default=0)
     counted_at = models.DateTimeField(null=True, blank=True)
+    estimate = models.JSONField(
+        default=dict, blank=True, help_text="What its run was expected to take (sync.full.estimate.Estimate)."
+    )
 
     class Meta:
         ordering: ClassVar = ["position", "name"]

@@ -3,11 +3,14 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+
+from core.compact_ids import CompactUUIDField
 
 PASSWORD = "correct horse battery staple"
 
@@ -23,7 +26,9 @@ def made(model: type[models.Model], number: int) -> models.Model:
 
 def filled(field: "models.Field[Any, Any]") -> bool:
     """Whether `made` has to think of something: not for keys, files, nor what may point to nothing."""
-    if isinstance(field, models.UUIDField | models.JSONField | models.BinaryField):
+    if isinstance(field, models.UUIDField | CompactUUIDField):
+        return not (field.null or field.has_default())
+    if isinstance(field, models.JSONField | models.BinaryField):
         return False
     if field.primary_key and (field.is_relation or isinstance(field, models.IntegerField)):
         return False  # given by the database; a key that is a text is entered
@@ -35,6 +40,8 @@ def value(field: "models.Field[Any, Any]", number: int) -> Any:
     if isinstance(field, models.ForeignKey):
         there = field.related_model._default_manager.order_by("pk").first()
         return there or made(field.related_model, number)
+    if isinstance(field, models.UUIDField | CompactUUIDField):
+        return uuid4()
     choices = [choice for choice, _ in field.flatchoices if choice not in (None, "")]
     if choices:
         return choices[number % len(choices)]

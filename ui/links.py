@@ -24,6 +24,15 @@ def company_url(page: str, company: HasSlug, /, *, query: Mapping[str, Any] | No
     return f"{url}?{asked}" if asked else url
 
 
+def help_url(name: str) -> str:
+    """Return the help page's address: "coupling.md#criteria" names a page of docs/ and a heading on it; "" the first
+    page.
+    """
+    page, _, heading = (name or "index").partition("#")
+    url = reverse("ui:help", kwargs={"name": page.removesuffix(".md")})
+    return f"{url}#{heading}" if heading else url
+
+
 def optional_url(page: str, company: HasSlug, /, *, query: Mapping[str, Any] | None = None, **parts: Any) -> str:
     """Return the address of a page of a room above, which that room brings; "" while no app offers it."""
     try:

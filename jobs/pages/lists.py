@@ -17,7 +17,7 @@ from jobs.registry import registry
 from masterdata.models import Company
 from ui.kit import Cell, Changes, Link, Notice, Status
 from ui.kit import State as Look
-from ui.links import company_url
+from ui.links import company_url, help_url
 from ui.listing import Column, Filter, Listing
 
 _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
@@ -258,6 +258,17 @@ def reason_label(reason: str) -> str:
     return str(Reason(reason).label) if reason in Reason.values and reason else ""
 
 
+def reason_link(reason: str, look: Look = "") -> Cell:
+    """Return the reason in words, leading to what it means and what to do; "" for the plain case."""
+    text = reason_label(reason)
+    return Link(text, reason_help(reason), look) if text else ""
+
+
+def reason_help(reason: str) -> str:
+    """Return where help tells what a reason means, why, and what to do."""
+    return help_url(f"troubleshooting.md#{reason.replace('_', '-')}")
+
+
 def outcome_status(row: JobOutcome) -> Cell:
     """Return the outcome as a word with a look."""
     looks: dict[str, Look] = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}
@@ -266,14 +277,11 @@ def outcome_status(row: JobOutcome) -> Cell:
 
 
 def reason_status(row: JobOutcome) -> Cell:
-    """Return the reason as a word; ambiguous cases look different from plain failures."""
-    text = reason_label(row.reason)
-    if not text:
-        return ""
+    """Return the reason, leading to its help; ambiguous cases look different from plain failures."""
     if row.outcome == Outcome.FAILED:
         open_question = row.reason in (Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
-        return Status(text, "warn" if open_question else "bad")
-    return Status(text, "warn") if row.outcome in (Outcome.CONFLICT, Outcome.SKIPPED) else text
+        return reason_link(row.reason, "warn" if open_question else "bad")
+    return reason_link(row.reason, "warn" if row.outcome in (Outcome.CONFLICT, Outcome.SKIPPED) else "")
 
 
 def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":

@@ -17,6 +17,9 @@ from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
 from ui.kit import State as Look
 from ui.links import company_url
 
+WHAT_IT_MEANS = "What it means"
+"""Leads to the help on a reason."""
+
 
 def list_link(job: Job, company: Company) -> Link:
     """Return the log the job is listed in: "Integration Coupling Jobs"."""
@@ -160,7 +163,8 @@ def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
     if job.state == State.FAILED:
         title = listings.reason_label(job.failure_reason) or "The job failed"
         stays = " What was done until then stays." if job.processed else ""
-        notices.append(Notice(f"{job.message or 'The job failed.'}{stays}", "bad", title))
+        means = [Action(WHAT_IT_MEANS, listings.reason_help(job.failure_reason))] if job.failure_reason else []
+        notices.append(Notice(f"{job.message or 'The job failed.'}{stays}", "bad", title, means))
     elif job.state == State.CANCELLED:
         notices.append(Notice(f"{job.message or 'Cancelled.'} What was done until then stays.", "warn"))
     elif job.state == State.FINISHED and job.message:

@@ -131,7 +131,7 @@ def _filters(company: Company, settled: bool) -> list[listing.Filter]:
         ),
         listing.Filter(
             "reason", "Reason", lambda rows, value: rows.filter(reason=value),
-            [(reason, _reason_label(reason)) for reason in reasons],
+            [(reason, listings.reason_label(reason) or reason) for reason in reasons],
         ),
     ]  # fmt: skip
 
@@ -194,9 +194,5 @@ def _coupled_to(row: UndoneRecord) -> str:
     return str(row.integration_id) if row.coupling_id is not None else ""
 
 
-def _reason_label(reason: str) -> str:
-    return str(Reason(reason).label) if reason in Reason.values else reason
-
-
 def _reason(row: UndoneRecord) -> Cell:
-    return Status(_reason_label(row.reason), "warn" if row.reason == Reason.OUTSIDE_FILTER else "bad")
+    return listings.reason_link(row.reason, "warn" if row.reason == Reason.OUTSIDE_FILTER else "bad")

@@ -17,7 +17,7 @@ from coupling.models import FailedRecord
 from coupling.undone import left_undone
 from jobs import display
 from jobs.models import Job, Reason
-from jobs.pages.lists import job_url, reason_label
+from jobs.pages.lists import job_url, reason_help, reason_label
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected, off_reason
 from sync.conflicts.skipped_page import TITLE as LEFT_OUT
@@ -46,6 +46,8 @@ class Head:
 
     status: Status
     remedy: str
+    help: str
+    """Where help tells more about the reason."""
     select: Link | None
 
 
@@ -204,7 +206,10 @@ class FailuresPage:
         nearly = self.counts[_NEARLY_UNMATCHED] if reason == Reason.NO_MATCH else 0  # what matches has no need of it
         look: State = "warn" if reason in _OPEN_QUESTIONS else "bad"
         label = f"{reason_label(reason)}, {_number(count)}" if count else reason_label(reason)
-        return Head(Status(label, look), remedy(reason, _number(count), nearly), self._select(reason, count, nearly))
+        return Head(
+            Status(label, look), remedy(reason, _number(count), nearly), reason_help(reason),
+            self._select(reason, count, nearly),
+        )  # fmt: skip
 
     def _select(self, reason: str, count: int, nearly: int) -> Link | None:
         if self.given.get("select") == "all" or not count:

@@ -16,6 +16,8 @@ from jobs.display import ERRORS_TITLE
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
+from sync.full.estimate import Estimate
+from sync.full.results import family_of, result_of
 from sync.models import FullSynchReviewLine
 from ui import kit, listing
 from ui.cells import time_ago
@@ -23,6 +25,7 @@ from ui.kit import Action, Cell, FactBox, Link, Notice, Page, Progress, Status, 
 from ui.links import company_url
 
 TITLE = "Dataverse Full Synch. Review"
+STOP, GO_ON = "Stop", "Go On"
 
 _RECOMMENDATION_STATES: dict[str, kit.State] = {Recommendation.DEPENDENCY: "bad", Recommendation.FULL: "ok"}
 _STATUS_STATES: dict[str, kit.State] = {
@@ -74,13 +77,15 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
     return listing.Listing(
         id="full-synch-review",
         caption="Mappings",
-        rows=FullSynchReviewLine.objects.filter(company=company, removed=False).select_related("job"),
+        rows=full.rows_of(company).filter(removed=False),
         columns=[
             listing.Column("name", "Name", "name"),
             listing.Column("recommendation", "Recommendation", cells.recommendation),
             listing.Column("status", "Status", cells.status),
             listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True),
             listing.Column("there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True),
+            listing.Column("estimate", "Estimate", _estimated),
+            listing.Column("result", "Result", _took),
             listing.Column("direction", "Direction", lambda line: str(Direction(line.direction).label)),
             listing.Column("message", "What happened", "message", default=False, wrap=True),
             listing.Column(
@@ -95,6 +100,18 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
             title="Nothing was counted yet",
         ),
     )
+
+
+def _estimated(line: FullSynchReviewLine) -> str:
+    """Return what the line's run is expected to take: "1,204 rows, 12 requests, about 3 minutes"."""
+    found = Estimate.load(line.estimate)
+    return "" if found is None else str(found)
+
+
+def _took(line: FullSynchReviewLine) -> str:
+    """Return what it took, beside what was expected."""
+    found = result_of(line)
+    return "" if found is None else str(found)
 
 
 class LineCells:
@@ -154,11 +171,20 @@ def warnings(
 
     waiting: how many likely duplicates wait for a person, by mapping.
     """
+    stopped = full.stopped(rows)
     found = [
         Notice(row.message or "Open its job to see why.", "bad", f"{row.name} {_ENDED_BADLY[row.status]}")
         for row in rows
-        if row.status in _ENDED_BADLY
+        if row.status in _ENDED_BADLY and not (stopped and row in stopped)
     ]
+    if any(row.status == State.CANCELLED for row in stopped):
+        found.append(
+            Notice(
+                f"What was done until then stays. Not ended: {_names([row for row in rows if _is_left(row)])}. {GO_ON} "
+                "takes them up again, and does nothing twice.",
+                "warn", "The run was stopped",
+            )
+        )  # fmt: skip
     duplicates = [
         row for row in full.duplicates(rows) if not full.couples_first(row, has_criteria=row.name in with_criteria)
     ]
@@ -190,6 +216,12 @@ def warnings(
     if named := [row.name for row in rows if waiting.get(row.name)]:
         found.append(_likely_duplicates(company, {name: waiting[name] for name in named}))
     return found
+
+
+def _is_left(row: FullSynchReviewLine) -> bool:
+    """Return whether a line of a run that was stopped has something left to do."""
+    fresh = not row.status and row.recommendation not in (Recommendation.NO_RECORDS, Recommendation.DEPENDENCY)
+    return fresh or row.status in (State.CANCELLED, "blocked")
 
 
 def _likely_duplicates(company: Company, waiting: Mapping[str, int]) -> Notice:
@@ -264,7 +296,8 @@ def _actions(
 ) -> list[Action]:
     denied = "" if operates else "Your role may look, not start jobs."
     off = "Enable the connection first." if unavailable else denied
-    running = "A run is under way." if any(row.status in OPEN_STATES for row in rows) else ""
+    under_way = any(row.status in OPEN_STATES for row in rows)
+    running = "A run is under way." if under_way else ""
     sync_all_off = off or full.blocked_reason(rows)
 
     def act(label: str, name: str, icon: str, why: str = "", note: str = "", *, selection: bool = True) -> Action:
@@ -279,12 +312,22 @@ def _actions(
             primary=True,
             dialog=not sync_all_off,
         ),
+        *_stop_or_go_on(company, rows, off, under_way=under_way),
         act("Refresh", "review-refresh", "sync", note="Counts both sides again", selection=False),
         act("Restart", "review-restart", "run"),
         act("Recommend Full Synchronization", "review-recommend-full", "suggest"),
         act("Remove", "review-remove", "delete"),
         act("Reset", "review-reset", "reset", running, selection=False),
     ]
+
+
+def _stop_or_go_on(company: Company, rows: Sequence[FullSynchReviewLine], off: str, *, under_way: bool) -> list[Action]:
+    """Return the way to stop the run that is under way, or to go on with one that was stopped."""
+    if under_way:
+        return [Action(STOP, review_url(company, "review-stop"), icon="cancel", off=off, dialog=not off)]
+    if any(row.status == State.CANCELLED for row in full.stopped(rows)):
+        return [Action(GO_ON, review_url(company, "review-go-on"), "post", "run", off=off)]
+    return []
 
 
 def progress(company: Company, rows: Sequence[FullSynchReviewLine], *, poll_url: str = "") -> Progress | None:
@@ -314,9 +357,11 @@ def _facts(rows: Iterable[FullSynchReviewLine]) -> FactBox:
     counted = [row for row in rows if row.counted_at]
     counted_at = min((row.counted_at for row in counted if row.counted_at), default=None)
     older = " Lines have run since: choose Refresh to count again." if any(map(_ran_since, counted)) else ""
+    expected = [found for row in rows if (found := Estimate.load(row.estimate))]
+    whole = [("Estimate of all", str(sum(expected, Estimate())))] if expected else []
     return FactBox(
         "About the counts",
-        facts=[("Counted", time_ago(counted_at) if counted_at else "not yet")],
+        facts=[("Counted", time_ago(counted_at) if counted_at else "not yet"), *whole],
         text=f"Uncoupled records inside the mappings' filters. Coupled ones are not counted.{older}",
     )
 
@@ -325,5 +370,6 @@ def _ran_since(row: FullSynchReviewLine) -> bool:
     """Return whether the line's job, or one that followed it, has worked since the line was counted."""
     if row.job is None or row.counted_at is None:
         return False
-    times = [row.job.ended_at or row.job.started_at, *row.job.followups.values_list("ended_at", flat=True)]
+    _, *followed = family_of(row.job)
+    times = [row.job.ended_at or row.job.started_at, *(job.ended_at for job in followed)]
     return any(moment > row.counted_at for moment in times if moment)

@@ -5,7 +5,7 @@ tick, so that a killed worker or a lost message delays it and stops nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
-from core.vocabulary import Recommendation
+from core.vocabulary import Direction, Recommendation
 from coupling import claims, local_records
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
@@ -22,7 +22,10 @@ from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping, require_enabled
 from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping
+from jobs import services as jobs
 from jobs.models import OPEN_STATES, Job, State, Trigger, Type
+from sync.full import results
+from sync.full.estimate import Rates, Work, estimate
 from sync.full.recommendations import BROKEN, Facts, Kind, Line, next_step, recommend
 from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
@@ -36,8 +39,14 @@ _KINDS = {
 
 def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
     """Return the company's lines in the order of the mappings; removed ones only with `removed`."""
-    rows = FullSynchReviewLine.objects.filter(company=company).select_related("job")
+    rows = rows_of(company)
     return list(rows if removed else rows.filter(removed=False))
+
+
+def rows_of(company: Any) -> "QuerySet[FullSynchReviewLine]":
+    """Return the company's lines, each with its job and what followed that, in three queries."""
+    found = FullSynchReviewLine.objects.filter(company=company)
+    return found.select_related("job").prefetch_related("job__followups__followups")
 
 
 def is_running(company: Any) -> bool:
@@ -57,7 +66,15 @@ def generate(company: Any) -> list[FullSynchReviewLine]:
     return lines(company)
 
 
-def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted of a mapping: what the recommendation goes by, and all that a run would read."""
+
+    facts: Facts
+    read: int
+
+
+def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, _Counted]]:
     """Count both sides of every mapping. It sends requests, so call it before the lines' transaction begins."""
     require_enabled(company)
     gateway = Gateway(company)
@@ -66,60 +83,84 @@ def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
     return [(mapping, _count(mapping, gateway)) for mapping in mappings]
 
 
-def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]]) -> None:
+def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, _Counted]]) -> None:
     """Write the counts and recommendations on the lines; what people and jobs did with them meanwhile stays."""
     known = {line.name: line for line in FullSynchReviewLine.objects.select_for_update().filter(company=company)}
     found: dict[str, Facts] = {}
-    for mapping, facts in counted:
+    for mapping, seen in counted:
         line = known.setdefault(mapping.name, FullSynchReviewLine(company=company, name=mapping.name))
-        found[mapping.name] = replace(facts, overridden=line.overridden)
+        found[mapping.name] = replace(seen.facts, overridden=line.overridden)
     removed = {name for name, line in known.items() if line.removed}
     advice = recommend(facts for name, facts in found.items() if name not in removed)
     now = timezone.now()
     FullSynchReviewLine.objects.filter(company=company).exclude(name__in=list(found)).delete()
-    for mapping, facts in counted:
-        line = known[mapping.name]
+    known_rates = results.rates_of(company)
+    for mapping, seen in counted:
+        line, facts = known[mapping.name], seen.facts
         line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
         line.local_count, line.integration_count, line.counted_at = facts.local_count, facts.remote_count, now
         if not line.status:
             line.recommendation = Recommendation(advice.get(mapping.name, Recommendation.NO_RECORDS).value)
+            line.estimate = _estimate(line, seen, known_rates)
         line.save()
 
 
-def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
+def _estimate(line: FullSynchReviewLine, seen: _Counted, known: Rates) -> dict[str, Any]:
+    """Return what the line's run is expected to take; nothing where nothing runs.
+
+    Where records and rows are coupled first, how many will be the same is not known: all that can be is taken to be.
+    """
+    here, there = line.local_count, line.integration_count or 0
+    if line.recommendation not in (Recommendation.FULL, Recommendation.NONE):
+        return {}
+    created_there, created_here = (here, there) if line.recommendation == Recommendation.FULL else (0, 0)
+    if couples_first(line, has_criteria=seen.facts.criteria):
+        created_there, created_here = max(0, here - there), max(0, there - here)
+    work = Work(
+        seen.read,
+        created_there if line.direction != Direction.FROM else 0,
+        created_here if line.direction != Direction.TO else 0,
+    )
+    return estimate(work, known).dump()
+
+
+def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> _Counted:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
     local_records.get_table(mapping).find_changes(mapping.company)
     local_count = local_records.uncoupled_records(mapping).order_by().count()
     if kind is Kind.OPTION:
-        remote_count, only_base_currency = 0, False
+        remote_count, read, only_base_currency = 0, 0, False
     else:
         local_count += local_records.unconfirmed_records(mapping).order_by().count()
-        remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
-    return Facts(
+        remote_count, read, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
+    facts = Facts(
         mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,
         bool(criteria.stored_criteria(mapping)),
         only_base_currency=only_base_currency,
     )  # fmt: skip
+    return _Counted(facts, max(local_count, read))
 
 
-def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, bool]:
-    """Return how many rows inside the filter the company has not coupled, but those that belong to another company.
+def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, int, bool]:
+    """Return how many rows inside the filter the company has not coupled, but those that belong to another company; and
+    how many rows there are inside the filter.
 
     With `currencies` also whether the base currency is the only one, else False.
     """
     columns = ["exchangerate"] if currencies else []
     organization_id = connection_of(mapping.company).organization_id
-    count, rates = 0, []
+    count, read, rates = 0, 0, []
     for page in gateway.scan(mapping, columns):
         ids = [row.id for row in page.rows]
         known = set(
             Coupling.objects.filter(company=mapping.company, integration_id__in=ids, pending=False)
             .values_list("integration_id", flat=True)
         )  # fmt: skip
+        read += len(ids)
         count += len(ids) - len(known | claims.find_held(mapping, organization_id, ids))
         if currencies:
             rates += [row.values.get("exchangerate") for row in page.rows]
-    return count, len(rates) == 1 and float(rates[0] or 0) == 1.0
+    return count, read, len(rates) == 1 and float(rates[0] or 0) == 1.0
 
 
 def recommend_full(line: FullSynchReviewLine) -> FullSynchReviewLine:
@@ -196,6 +237,44 @@ def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]
     ]
 
 
+def stop(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
+    """Stop the whole run: lines that have not begun do not, and the jobs of the others end at their next checkpoint.
+
+    What they did until then stays, and is not done again once the run goes on (`go_on`). Raises NotUsable where no run
+    is under way.
+    """
+    waiting = FullSynchReviewLine.objects.filter(company=company, status="", started=True)
+    if not waiting.update(started=False) and not is_running(company):
+        raise NotUsable("No full synchronization is under way.", "There is nothing to stop.")
+    _follow_jobs(company)
+    running = FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES, job__isnull=False)
+    families = [results.family_of(line.job) for line in running.select_related("job") if line.job is not None]
+    for job in (job for family in families for job in family):
+        if job.state in OPEN_STATES:
+            jobs.cancel(job=job, user=user)
+    _follow_jobs(company)
+    return lines(company)
+
+
+def stopped(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]:
+    """Return the lines that were begun and stopped, or could not start because of one that was."""
+    return [row for row in rows if row.started and row.status in (State.CANCELLED, "blocked")]
+
+
+def go_on(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
+    """Go on with a run that was stopped, from where it stood: with every line that has not ended well.
+
+    Raises Refusal, DataverseError.
+    """
+    _require_not_running(company)
+    counted = _count_all(company)
+    with transaction.atomic():
+        again = FullSynchReviewLine.objects.select_for_update().filter(company=company, removed=False)
+        again.filter(status__in=(State.CANCELLED, "blocked")).update(status="", message="", job=None)
+        _save_lines(company, counted)
+    return start(company, user=user)
+
+
 def start(company: Any, *, user: Any = None, only: Sequence[str] | None = None) -> list[FullSynchReviewLine]:
     """Start the run (Sync All): every line that has not run, or those named in `only`, in waves. Raises Refusal."""
     require_enabled(company)
@@ -229,8 +308,8 @@ def advance(company: Any, *, user: Any = None) -> int:
 
 
 def _if_not_started(line: FullSynchReviewLine) -> "QuerySet[FullSynchReviewLine]":
-    """Return the line where nobody has started it; updated so, it is started once."""
-    return FullSynchReviewLine.objects.filter(pk=line.pk, status="")
+    """Return the line where nobody has started it, or stopped the run; updated so, it is started once."""
+    return FullSynchReviewLine.objects.filter(pk=line.pk, status="", started=True)
 
 
 def _start_line(line: FullSynchReviewLine, user: Any) -> bool:

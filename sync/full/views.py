@@ -18,6 +18,8 @@ from jobs.models import OPEN_STATES
 from masterdata.models import Company
 from sync.full import services as full
 from sync.full.page import (
+    GO_ON,
+    STOP,
     mappings_with_criteria,
     plan_sentence,
     review_listing,
@@ -83,6 +85,32 @@ def sync_all(request: HttpRequest, company: str) -> HttpResponse:
         company=owner,
         notice=found[0] if found else None,
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.OPERATE)
+def stop(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then stop the whole run."""
+    owner = company_or_404(request, company)
+    if request.method == "POST":
+        return _do(request, owner, partial(full.stop, owner, user=request.user), "The full synchronization stops.")
+    return render.confirm(
+        request,
+        title="Stop the full synchronization",
+        text="Jobs in process end after the batch in hand; lines that have not begun do not. What was done stays, and "
+        f"{GO_ON} takes up the rest.",
+        action=Action(STOP, review_url(owner, "review-stop"), "post", icon="cancel", primary=True),
+        back=review_url(owner),
+        company=owner,
+    )
+
+
+@require_POST
+@requires(Can.OPERATE)
+def go_on(request: HttpRequest, company: str) -> HttpResponse:
+    """Go on with a run that was stopped."""
+    owner = company_or_404(request, company)
+    return _do(request, owner, partial(full.go_on, owner, user=request.user), "The full synchronization goes on.")
 
 
 @require_POST

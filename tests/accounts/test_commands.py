@@ -37,8 +37,13 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "failures", "ignore", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match", "--because", "x",
     ),
     "failures retry": ("failures", "retry", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match"),
+    "fullsync --preview": ("fullsync", "--company", "Alder", "--preview"),
+    "fullsync --stop": ("fullsync", "--company", "Alder", "--stop"),
     "mapping drift --accept": ("mapping", "drift", "CUSTOMER", "--company", "Alder", "--accept"),
     "mapping options --pair": ("mapping", "options", "CUSTOMER", "--company", "Alder", "--pair", "A=1"),
+    "retention run --company": ("retention", "run", "--company", "Alder"),
+    "retention set --company": ("retention", "set", "--company", "Alder", "--days", "90"),
+    "retention show --company": ("retention", "show", "--company", "Alder"),
     "skipped accept": ("skipped", "accept", "--company", "Alder", "--reason", "local_deleted"),
     "skipped delete": ("skipped", "delete", "--company", "Alder", "--reason", "local_deleted"),
     "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
@@ -74,7 +79,7 @@ LINES = every_action() | VARIANTS
 LOOKING = {
     "alerts list", "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy",
     "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
-    "undo --preview",
+    "retention show --company", "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -82,21 +87,25 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "suggest", "synchronize --preview",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "fullsync --preview", "suggest",
+        "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
+        "fullsync --preview", "fullsync --stop",
         "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
-    Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
+    Role.ADMINISTRATOR: set(LINES) - {
+        "company create", "retention run", "retention set", "retention show", "rotate_keys", "user",
+    },
 }  # fmt: skip
 """What a role in Alder allows; of what is new, nothing but to its administrators."""
 
 ABOUT_A_JOB = {"job", "undo", "undo --preview"}
 """What names a job, and so no company."""
 
-ABOUT_ALL = {"company create", "rotate_keys", "user"}
+ABOUT_ALL = {"company create", "retention run", "retention set", "retention show", "rotate_keys", "user"}
 """What is about no company in particular."""
 
 

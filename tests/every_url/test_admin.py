@@ -1,6 +1,7 @@
 """The admin: for administrators alone, and without what must not be changed by hand."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from auditlog.models import LogEntry
@@ -8,14 +9,20 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
 from core.roles import Role
+from coupling.mappings import defaults
+from coupling.mappings.services import get_mapping
+from coupling.models import Coupling
 from jobs.models import Job, JobOutcome
 from masterdata.models import Company, Customer
+from sync.models import SynchronizedField, SynchronizedValue
 from tests.every_url.conftest import Place, client_of, nothing_written
 from tests.every_url.urls import ADMIN_ENDPOINTS, Endpoint
 from tests.every_url.walk import for_each
+from ui.links import company_url
 
 pytestmark = pytest.mark.usefixtures("refusals_are_not_logged")
 
@@ -74,13 +81,41 @@ def test_the_command_makes_administrators_staff_and_nobody_else(db: None, role: 
     assert [group.name for group in pat.groups.all()] == ["Viewer"]
 
 
-def test_secrets_keys_and_couplings_are_not_in_the_admin() -> None:
+def test_secrets_keys_and_what_synchronization_compares_by_are_not_in_the_admin() -> None:
     from django.contrib import admin
 
     shown = {model._meta.label for model in admin.site._registry}
     assert DataverseConnection._meta.label not in shown
-    assert not {"coupling.Coupling", "coupling.CouplingBase", "jobs.Tick", "sessions.Session"} & shown
+    assert not {"coupling.CouplingBase", "jobs.Tick", "sessions.Session"} & shown
     assert {Job._meta.label, JobOutcome._meta.label, Customer._meta.label, LogEntry._meta.label} <= shown
+
+
+def test_mappings_couplings_and_what_was_synchronized_are_there_to_read_and_lead_to_their_pages(here: Place) -> None:
+    defaults.create_missing(here.company)
+    mapping = get_mapping(here.company, "CUSTOMER")
+    pair = Coupling.objects.create(
+        company=here.company, mapping=mapping, table="customer", local_id=here.customer.system_id,
+        integration_id=uuid4(),
+    )  # fmt: skip
+    field = SynchronizedField.objects.create(
+        company=here.company, mapping_name="CUSTOMER", table="customer", name="name", caption="Name"
+    )
+    value = SynchronizedValue.objects.create(
+        company=here.company, job=here.job, field=field, side=1, at=timezone.now(), local_id=pair.local_id,
+        integration_id=pair.integration_id, before="Adatum", after="Adatum Corporation",
+    )  # fmt: skip
+    client = client_of(Role.ADMINISTRATOR)
+    for record, leads_to in (
+        (mapping, company_url("coupling:mapping", here.company, mapping="CUSTOMER")),
+        (pair, company_url("records:card", here.company, table="customer", system_id=pair.local_id)),
+        (value, company_url("sync:history", here.company, query={"job": here.job.pk})),
+    ):
+        url = reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=[record.pk])
+        shown = client.get(url)
+        assert (shown.status_code, leads_to in shown.content.decode()) == (200, True), url
+        assert client.post(url, {}).status_code == 403
+    listed = client.get(reverse("admin:sync_synchronizedvalue_changelist")).content.decode()
+    assert "Adatum Corporation" in listed
 
 
 def test_a_viewer_sees_every_page_and_no_button_that_works(here: Place) -> None:

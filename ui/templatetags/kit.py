@@ -4,7 +4,6 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -12,8 +11,10 @@ from ui.cells import becomes as changed
 from ui.cells import html_of, text_of
 from ui.icons import PATHS
 from ui.kit import Cell, Field
+from ui.links import help_url
 
 register = template.Library()
+register.filter(help_url)
 
 _ICONS = {
     name: format_html(
@@ -49,16 +50,6 @@ def becomes(value: Any) -> SafeString:
 def words(value: Cell) -> str:
     """Return a cell's value as plain text."""
     return text_of(value)
-
-
-@register.filter
-def help_url(name: str) -> str:
-    """Return the help page's address: "coupling.md#criteria" names a page of docs/ and a heading on it; "" the first
-    page.
-    """
-    page, _, heading = (name or "index").partition("#")
-    url = reverse("ui:help", kwargs={"name": page.removesuffix(".md")})
-    return f"{url}#{heading}" if heading else url
 
 
 @register.filter

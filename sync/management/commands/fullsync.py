@@ -12,6 +12,7 @@ from jobs.running.waiting import run_to_end
 from jobs.services import failure_of, summary
 from masterdata.commands import CompanyCommand
 from sync.display import progress_line
+from sync.full import preview, results
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
 
@@ -20,8 +21,6 @@ class Command(CompanyCommand):
     """Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."""
 
     help = "Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."
-
-    needs = Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to run, and what to override."""
@@ -32,9 +31,26 @@ class Command(CompanyCommand):
             help="Synchronize these mappings in full although both sides have uncoupled records.",
         )  # fmt: skip
 
+        parser.add_argument(
+            "--preview", action="store_true", help="Say what would be created and changed; write nothing."
+        )
+        parser.add_argument("--stop", action="store_true", help="Stop the run that is under way.")
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: less for a preview, which writes nothing."""
+        return Can.PREVIEW if options["preview"] else Can.OPERATE
+
     def run(self, options: dict[str, Any]) -> None:
         """Count, recommend, run, wait."""
+        if sum(map(bool, (options["stop"], options["preview"], options["recommendations"]))) > 1:
+            self.usage_error("Of --stop, --preview and --recommendations only one can be meant.")
+        if options["stop"]:
+            self.print_lines(full.stop(self.company, user=self.acting), {})
+            return
         try:
+            if options["preview"]:
+                self.preview(options["mapping"], options["full"])
+                return
             lines = self.count(start_over=not options["recommendations"])
             by_name = {line.name: line for line in lines}
             self.check_names([*(options["mapping"] or []), *options["full"]], by_name)
@@ -51,6 +67,19 @@ class Command(CompanyCommand):
         self.print_lines(lines, {line.name: summary(line.job) for line in lines if line.job is not None})
         if any(line.status in ("failed", "blocked", "cancelled") for line in lines):
             raise SystemExit(1)
+
+    def preview(self, only: list[str] | None, in_full: list[str]) -> None:
+        """Print what Sync All would do now, line by line, and write nothing."""
+        lines = preview.lines_as_asked(self.company, in_full)
+        self.check_names([*(only or []), *in_full], {line.name: line for line in lines})
+        shown = [line for line in lines if only is None or line.name in only]
+        found = [preview.of_line(line, user=self.acting) for line in shown]
+        if self.as_json:
+            self.print_json({"state": "preview", "lines": [one.to_json() for one in found]})
+        for one in found:
+            self.print_text(one.text)
+            for sample in one.samples:
+                self.print_text(f"    {sample.local_key or sample.integration_name} {sample.message}".rstrip())
 
     def count(self, *, start_over: bool) -> list[FullSynchReviewLine]:
         """Count both sides and return the lines; with `start_over` those that have ended may run again."""
@@ -104,9 +133,11 @@ class Command(CompanyCommand):
 
     def document_of(self, line: FullSynchReviewLine, job: Any) -> dict[str, Any]:
         """Return a line as JSON."""
+        took = results.result_of(line)
         return {
             "mapping": line.name, "direction": line.direction, "local_count": line.local_count,
             "integration_count": line.integration_count, "recommendation": line.recommendation,
             "recommendation_text": str(line.get_recommendation_display()), "dependencies": line.dependencies,
-            "status": line.status, "message": line.message, "job": job,
+            "status": line.status, "message": line.message, "job": job, "estimate": line.estimate or None,
+            "result": took.dump() if took is not None else None,
         }  # fmt: skip

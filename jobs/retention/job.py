@@ -1,0 +1,73 @@
+"""The job that removes old jobs: first what hangs on them, part by part, then they themselves."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from core import bulk
+from core.job_parameters import JobParameters
+from jobs.models import Job
+from jobs.retention import reading
+from jobs.retention.rules import Stays, told
+from jobs.running.context import JobContext
+
+TYPE = "retention"
+
+
+class RetentionParameters(JobParameters, frozen=True):
+    """What retention is asked to do. now: the moment by which jobs are old, in ISO format, the same in each slice."""
+
+    now: str = ""
+
+
+def remove(context: JobContext) -> None:
+    """Handle one slice of a retention job; it goes on behind the last jobs that are gone."""
+    asked = RetentionParameters.load(context.parameters)
+    now = datetime.fromisoformat(asked.now) if asked.now else timezone.now()
+    policy = reading.policy_of(context.company)
+    for part in reading.parts(context.company, policy, now, after=context.resume.get("after", 0)):
+        _remove_what_hangs_on(context, part.ids)
+        with context.checkpoint() as point:
+            Job.objects.filter(pk__in=part.ids).delete()
+            point.phase = "Removing old jobs"
+            point.processed(len(part.ids))
+            if part.ids:
+                point.count("deleted", len(part.ids))
+            before = context.resume
+            point.resume = {
+                "after": part.last,
+                "outcomes": before.get("outcomes", 0) + part.outcomes,
+                "last": before.get("last", 0) + part.stays[Stays.LAST],
+                "unsettled": before.get("unsettled", 0) + part.stays[Stays.UNSETTLED],
+            }
+    done = context.resume
+    jobs = int(context.job.counters.get("deleted", 0))
+    context.finish(told(jobs, done.get("outcomes", 0), done.get("last", 0), done.get("unsettled", 0)))
+
+
+def _remove_what_hangs_on(context: JobContext, ids: Sequence[int]) -> None:
+    """Delete all rows that go with these jobs, in checkpoints of a bearable size.
+
+    Where the worker is killed meanwhile, the jobs still stand, and the next slice goes on with them.
+    """
+    for model, lookup in _hanging_on(Job):
+        rows = model._base_manager.filter(**{f"{lookup}__in": ids}).order_by()
+        while found := list(rows.values_list("pk", flat=True)[: bulk.MAX_ROWS]):
+            with context.checkpoint() as point:
+                bulk.delete(model, str(model._meta.pk.name), found)
+                point.phase = "Removing what became of records"
+
+
+def _hanging_on(model: type[models.Model], through: str = "") -> Iterator[tuple[type[models.Model], str]]:
+    """Yield the models that have many rows for one of a model and go with it, the deepest first, with the way there."""
+    for relation in model._meta.related_objects:
+        if relation.on_delete is not models.CASCADE:
+            continue
+        related: Any = relation.related_model
+        lookup = f"{relation.field.name}__{through}" if through else relation.field.name
+        yield from _hanging_on(related, lookup)
+        if not relation.one_to_one:
+            yield related, lookup

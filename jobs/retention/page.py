@@ -1,0 +1,100 @@
+"""Page Retention Policies as data: how long jobs are kept, what would go now, and what the last runs removed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from jobs import display
+from jobs.models import Job
+from jobs.pages.lists import job_url
+from jobs.registry import Schedule
+from jobs.retention import reading, rules
+from jobs.retention.forms import PolicyForm
+from jobs.retention.job import TYPE
+from masterdata.models import Company
+from ui.kit import Action, Cell, FastTab, Field, Link, Notice, Page, Table, Tip
+from ui.links import company_url
+
+TITLE = "Retention Policies"
+RUN = "Remove Old Jobs Now"
+ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+_LATEST = 10
+
+
+def build_page(company: Company, form: PolicyForm, *, administrator: bool) -> Page:
+    """Return the page; administrator: whether the person may change the policy and run it."""
+    off = "" if administrator else ONLY_ADMINISTRATORS
+    run = Action(RUN, company_url("jobs:retention-run", company), icon="delete", off=off, dialog=True)
+    return Page(
+        TITLE,
+        company=company,
+        help="jobs.md#retention",
+        tip=Tip(
+            "What stays, however old it is",
+            "The last run of each mapping, and every job of which a failure, a conflict or something left out is not "
+            "settled yet. Couplings and records are never removed.",
+        ),
+        actions=[run],
+        notices=_notices(form),
+        fast_tabs=[
+            FastTab("jobs", "Jobs", [_field(form, name, administrator) for name in form.fields]),
+            FastTab("runs", "What was removed", table=_runs(company)),
+            FastTab(
+                "sign-ins", "Sign-in records and sessions",
+                [
+                    Field("Keep Sign-in Records (Days)", f"{settings.SIGN_IN_RECORD_DAYS:,}"),
+                    Field("Set By", "SIGN_IN_RECORD_DAYS, a setting of this installation, for all companies"),
+                ],
+                open=False,
+            ),
+        ],
+        form_url=company_url("jobs:retention-save", company) if administrator else "",
+        submit=Action("Save", icon="save", primary=True) if administrator else None,
+    )  # fmt: skip
+
+
+def _field(form: PolicyForm, name: str, administrator: bool) -> Field:
+    if administrator:
+        return Field(form_field=form[name])
+    value = getattr(form.instance, name)
+    return Field(str(form.fields[name].label), "Any" if value is None else f"{value:,}")
+
+
+def _notices(form: PolicyForm) -> list[Notice]:
+    if form.errors:
+        return [Notice("Nothing was saved yet. Each field that cannot be saved says why.", "bad")]
+    if reading.rules_of(form.instance).removes_nothing:
+        return [Notice("Nothing is ever removed: the database grows with each run.", "warn")]
+    return []
+
+
+def _runs(company: Company) -> Table:
+    found = Job.objects.filter(company=company, type=TYPE).order_by("-pk")[:_LATEST]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            Link(f"Job {job.pk}", job_url(job, company)),
+            job.started_at or job.created_at,
+            display.status(job),
+            int(job.counters.get("deleted", 0)),
+            job.message,
+        )
+        for job in found
+    ]
+    return Table(
+        "What was removed", ("Job", "Start", "State", "Jobs Removed", "What Happened"), rows, numeric=frozenset({3}),
+        wrap=frozenset({4}), stack=True,
+        empty="Nothing was removed yet. Old jobs are looked for each night at 02:45 UTC.",
+    )  # fmt: skip
+
+
+def schedule(company: Any) -> Iterable[Schedule]:
+    """Yield the line of Job Queue Entries on which old jobs are removed."""
+    policy = reading.stored_policy(company)
+    if reading.rules_of(policy).removes_nothing:
+        return
+    yield Schedule(
+        "Removing old jobs", next_run=policy.next_at or rules.next_run(timezone.now()), every="1,440 min",
+        url=company_url("jobs:retention", company),
+    )  # fmt: skip

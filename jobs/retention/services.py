@@ -1,0 +1,102 @@
+"""The verbs of retention: choose how long jobs are kept, start the job that removes old ones, when it is due."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from auditlog.context import set_actor
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core.refusals import Refusal
+from jobs import services as jobs
+from jobs.models import Job, RetentionPolicy, Trigger
+from jobs.retention import reading
+from jobs.retention.job import TYPE, RetentionParameters
+from jobs.retention.rules import Stays, next_run, told
+from masterdata.models import Company
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would remove now, and what would stay."""
+
+    jobs: int
+    outcomes: int
+    last: int
+    unsettled: int
+
+    @property
+    def text(self) -> str:
+        """The preview in sentences."""
+        if not self.jobs:
+            return told(0, 0, self.last, self.unsettled)
+        said = told(self.jobs, self.outcomes, self.last, self.unsettled)
+        return said.replace("were removed", "would be removed", 1).replace("was removed", "would be removed", 1)
+
+    def to_json(self) -> dict[str, int]:
+        """Return the numbers as commands print them."""
+        return asdict(self)
+
+
+def set_policy(
+    *, company: Company, days: int | None, idle_days: int | None, most: int | None, user: Any = None
+) -> RetentionPolicy:
+    """Choose how long a company keeps jobs. Raises Refusal for numbers that are none to choose."""
+    with set_actor(user), transaction.atomic():
+        policy, _ = RetentionPolicy.objects.select_for_update().get_or_create(company=company)
+        policy.days, policy.idle_days, policy.most = days, idle_days, most
+        try:
+            policy.full_clean(exclude=["company"])
+        except ValidationError as error:
+            name, texts = next(iter(error.message_dict.items()))
+            caption = policy._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+            raise Refusal(
+                "configuration", f"{caption}: {texts[0]}", "Enter another number, or none.", field=name
+            ) from None
+        policy.save()
+    return policy
+
+
+def preview(*, company: Company) -> Preview:
+    """Return what a run would remove now. Nothing is removed."""
+    stays: Counter[Stays] = Counter()
+    removed = outcomes = 0
+    for part in reading.parts(company, reading.policy_of(company), timezone.now()):
+        removed += len(part.ids)
+        outcomes += part.outcomes
+        stays += part.stays
+    return Preview(removed, outcomes, stays[Stays.LAST], stays[Stays.UNSETTLED])
+
+
+def start(*, company: Company, user: Any = None, trigger: str = Trigger.USER) -> Job:
+    """Queue the job that removes what is old now."""
+    return jobs.start(
+        company=company, type=TYPE, exclusive_key=f"{TYPE}:{company.pk}", description="Removing old jobs",
+        parameters=RetentionParameters(now=timezone.now().isoformat()).dump(), user=user, trigger=trigger,
+    )  # fmt: skip
+
+
+def run_due(now: datetime) -> None:
+    """Start the job of each company whose daily run is due and has something to remove; work for the tick."""
+    for company in Company.objects.filter(pk__in=_due(now)):
+        if any(part.ids for part in reading.parts(company, reading.policy_of(company), now)):
+            start(company=company, trigger=Trigger.SCHEDULE)
+
+
+def _due(now: datetime) -> list[int]:
+    """Return the companies whose run is due, each to one of several ticks, and note when the next one is."""
+    for company in Company.objects.exclude(pk__in=RetentionPolicy.objects.values("company")):
+        try:
+            with transaction.atomic():
+                RetentionPolicy.objects.create(company=company, next_at=next_run(now))
+        except IntegrityError:  # another tick did, or the company was deleted
+            continue
+    RetentionPolicy.objects.filter(next_at=None).update(next_at=next_run(now))
+    return [
+        company
+        for company, at in RetentionPolicy.objects.filter(next_at__lte=now).values_list("company", "next_at")
+        if RetentionPolicy.objects.filter(company=company, next_at=at).update(next_at=next_run(now))
+    ]
