@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 
 from connection_setup import hooks
@@ -45,6 +45,7 @@ from sync.history.page import job_actions
 from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
+from sync.schedules import services as schedules
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
@@ -120,6 +121,9 @@ def register() -> None:
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
+    jobs.on_ended(schedules.on_job_ended)
+    hooks.on_enabled(schedules.begin_again)
+    post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
     jobs.schedules(scheduled)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)
@@ -155,7 +159,7 @@ def _synchronize_modified(company: Any, user: Any) -> int:
 
 
 def _start_due(now: datetime) -> None:
-    start.run_due(now)
+    schedules.run_due(now)
 
 
 def scheduled(company: Any) -> Iterable[Schedule]:

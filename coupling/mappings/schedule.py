@@ -55,23 +55,17 @@ def is_woken(mapping: IntegrationTableMapping) -> bool:
 
 
 def follow_schedule(mapping: IntegrationTableMapping, changed: Collection[str]) -> list[str]:
-    """Set the next run after settings were changed, not saved: a shorter period brings it forward, a longer one counts
-    from the next run on, and either makes what is on hold ready. Choices that go to Dataverse from now on are put on
-    hold: what is there is the same until a record here changes. Return the names of the model's fields that this
-    changes.
+    """Set the next run after settings were changed, not saved: a new period counts from now on, and makes what is on
+    hold due to inactivity ready. Choices that go to Dataverse from now on are put on hold: what is there is the same
+    until a record here changes. Return the names of the model's fields that this changes.
     """
     found: set[str] = set()
     if "scheduled" in changed:
         schedule(mapping, on=bool(mapping.scheduled))
         found |= {"next_run_at", "on_hold_since"}
-    elif "every_minutes" in changed:
-        soon = timezone.now() + timedelta(minutes=mapping.every_minutes)
-        if mapping.on_hold_since is not None:
-            schedule(mapping, on=True)
-            found |= {"next_run_at", "on_hold_since"}
-        elif mapping.next_run_at is not None and soon < mapping.next_run_at:
-            mapping.next_run_at = soon
-            found.add("next_run_at")
+    elif "every_minutes" in changed and mapping.scheduled:
+        schedule(mapping, on=True)
+        found |= {"next_run_at", "on_hold_since"}
     if "inactivity_timeout_minutes" in changed and mapping.on_hold_since is not None:
         mapping.next_run_at = _end_of_hold(mapping, mapping.on_hold_since)
         found.add("next_run_at")

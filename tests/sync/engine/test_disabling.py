@@ -13,7 +13,8 @@ from coupling.models import Coupling
 from jobs.models import State
 from jobs.running import waiting as running_waiting
 from jobs.running.runner import run
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.connection_setup.setup.test_page import text_of
 from tests.sync.conftest import customer, synchronize, update_mapping
 

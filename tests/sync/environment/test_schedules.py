@@ -11,7 +11,8 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from sync.environment import services
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.sync.conftest import page_text, update_mapping
 from tests.sync.environment.conftest import Changed
 
