@@ -10,6 +10,8 @@ MAX_ATTEMPTS = 10
 """Failed runs in a row after which a schedule is in Error."""
 LATE_AFTER = 15
 """Minutes past its time after which a schedule is Late, unless its mapping says otherwise."""
+MOST_LATE_MINUTES = 10_080
+"""The most that may be allowed: a week."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 _CHANGES = ("inserted", "modified", "deleted", "failed", "conflicts")
 """Counters that count as activity; unchanged, skipped, coupled and uncoupled do not."""

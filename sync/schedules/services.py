@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from connection_setup.connection.organization import hold_reason_of
 from connection_setup.connection.state import connection_of
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from core.vocabulary import Direction
 from coupling import local_records
 from coupling.mappings import defaults
@@ -343,6 +343,12 @@ def change(*, mapping: IntegrationTableMapping, every: int | None = None, late_a
     if every is not None:
         change_mapping(mapping=mapping, changes=Changes(every_minutes=every))
     if late_after is not None:
+        if not 1 <= late_after <= rules.MOST_LATE_MINUTES:
+            raise NotUsable(
+                f"A mapping cannot be late {late_after:,} minutes past its time.",
+                f"Choose 1 to {rules.MOST_LATE_MINUTES:,} minutes. Nothing was changed.",
+                field="late_after_minutes",
+            )
         Schedule.objects.update_or_create(mapping=mapping, defaults={"late_after_minutes": late_after})
 
 

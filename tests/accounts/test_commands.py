@@ -39,6 +39,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "failures retry": ("failures", "retry", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match"),
     "mapping drift --accept": ("mapping", "drift", "CUSTOMER", "--company", "Alder", "--accept"),
     "mapping options --pair": ("mapping", "options", "CUSTOMER", "--company", "Alder", "--pair", "A=1"),
+    "schedule hold": ("schedule", "hold", "CUSTOMER", "--company", "Alder"),
+    "schedule ready": ("schedule", "ready", "CUSTOMER", "--company", "Alder"),
+    "schedule run": ("schedule", "run", "CUSTOMER", "--company", "Alder"),
+    "schedule set": ("schedule", "set", "CUSTOMER", "--company", "Alder", "--every", "5"),
     "skipped accept": ("skipped", "accept", "--company", "Alder", "--reason", "local_deleted"),
     "skipped delete": ("skipped", "delete", "--company", "Alder", "--reason", "local_deleted"),
     "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
@@ -73,7 +77,8 @@ LINES = every_action() | VARIANTS
 
 LOOKING = {
     "alerts list", "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy",
-    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
+    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "schedule list",
+    "skipped list",
     "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
@@ -82,11 +87,13 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "suggest", "synchronize --preview",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "schedule set", "suggest",
+        "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
+        "mapping options --pair", "pair", "schedule hold", "schedule ready", "schedule run", "suggest",
+        "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
