@@ -1,6 +1,6 @@
 """What this room registers with the rooms below: the kind of job, schedules, Tell Me entries, cues, guide steps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +10,16 @@ from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 
 from connection_setup import hooks
-from connection_setup.connection.organization import changed_organization, hold_reason_of
-from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.failures.standing import standing
 from coupling.mappings import drift_page
-from coupling.mappings.schedule import ON_HOLD
+from coupling.mappings import schedule as mapping_schedule
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.alerts import page as alerts
 from jobs.models import Alert, Job, Type
-from jobs.registry import Schedule
 from masterdata import catalog
 from masterdata.models import Company
 from sync import alert_facts, guide_steps
@@ -45,6 +42,7 @@ from sync.history.page import job_actions
 from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
+from sync.schedules import page as schedules_page
 from sync.schedules import services as schedules
 from sync.start import services as start
 from sync.undo import page as undo_page
@@ -124,7 +122,9 @@ def register() -> None:
     jobs.on_ended(schedules.on_job_ended)
     hooks.on_enabled(schedules.begin_again)
     post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
-    jobs.schedules(scheduled)
+    jobs.schedules(schedules_page.queue_lines)
+    jobs.schedule_actions(schedules_page.queue_actions)
+    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)
     catalog.records_deleted.connect(deletions.note_deleted)
@@ -160,23 +160,6 @@ def _synchronize_modified(company: Any, user: Any) -> int:
 
 def _start_due(now: datetime) -> None:
     schedules.run_due(now)
-
-
-def scheduled(company: Any) -> Iterable[Schedule]:
-    """Yield a line of Job Queue Entries per scheduled mapping; on hold with the reason while nothing starts."""
-    connection = connection_of(company)
-    held, changed = hold_reason_of(connection), changed_organization(connection) is not None
-    decided_on = company_url("sync:environment" if changed else "connection_setup:setup", company) if held else ""
-    for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
-        yield Schedule(
-            f"{mapping.name}, synchronization",
-            mapping=mapping.name,
-            state="On Hold" if held else ON_HOLD if mapping.on_hold_since is not None else "Ready",
-            next_run=None if held else mapping.next_run_at,
-            every=f"{mapping.every_minutes} min",
-            reason=held or ("It runs when a record here changes." if mapping.on_hold_since is not None else ""),
-            reason_url=decided_on,
-        )
 
 
 def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:

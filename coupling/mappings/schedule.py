@@ -3,16 +3,28 @@
 On Hold with Inactivity Timeout: a mapping rests until a record here changes, or its inactivity timeout ends.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
+from django.http import HttpRequest
 from django.utils import timezone
 
 from core.vocabulary import Direction
 from coupling import local_records
 from coupling.models import IntegrationTableMapping
+from ui.kit import Action, Field
 
+CardFields = Callable[[IntegrationTableMapping], Sequence[Field]]
+CardActions = Callable[[HttpRequest, IntegrationTableMapping], Sequence[Action]]
+on_card: list[tuple[CardFields, CardActions]] = []
+"""What a room above tells of a mapping's runs on its card, and what can be done about them."""
 ON_HOLD = "On Hold with Inactivity Timeout"
+
+
+def show_on_card(fields: CardFields, actions: CardActions) -> None:
+    """Have a mapping's card tell how its schedule stands; called while the app of the room above loads."""
+    if (fields, actions) not in on_card:
+        on_card.append((fields, actions))
 
 
 def schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from connection_setup.connection.organization import hold_reason_of
-from connection_setup.connection.state import connection_of
+from connection_setup.models import DataverseConnection
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import Direction
 from coupling import local_records
@@ -26,7 +26,7 @@ from coupling.undone import left_undone
 from jobs.models import ENDED_STATES, OPEN_STATES, Job, State, Trigger, Type
 from masterdata.models import Company
 from sync.models import DuePair, Schedule, SchedulePause, Waits
-from sync.schedules import rules
+from sync.schedules import rules, runs
 from sync.schedules.rules import Entry, Result, Status
 from sync.start.services import start_synchronization
 
@@ -55,32 +55,26 @@ def mappings_with_schedules(company: Any) -> "QuerySet[IntegrationTableMapping]"
     return found.exclude(name__in=defaults.disabled_names(company), scheduled=False)
 
 
-def lines(company: Company, now: datetime, *, names: Iterable[str] | None = None) -> list[Line]:
-    """Return the schedules of a company, in the order of its mappings; names: of these mappings alone."""
-    found = mappings_with_schedules(company).select_related("schedule__job", "schedule__held_by", "company")
-    if names is not None:
-        found = found.filter(name__in=list(names))
-    held = held_reason(company)
-    return [_line(mapping, held, now) for mapping in found]
+def lines(company: Company, now: datetime) -> list[Line]:
+    """Return the schedules of a company, in the order of its mappings; one query, with what `runs` asks for."""
+    return [_line(mapping, now) for mapping in _with_all(mappings_with_schedules(company))]
 
 
 def line_of(mapping: IntegrationTableMapping, now: datetime) -> Line:
     """Return the schedule of one mapping, as it stands now."""
-    fresh = IntegrationTableMapping.objects.select_related("schedule__job", "schedule__held_by", "company")
-    one = fresh.get(pk=mapping.pk)
-    return _line(one, held_reason(one.company), now)
+    return _line(_with_all(IntegrationTableMapping.objects.all()).get(pk=mapping.pk), now)
 
 
-def held_reason(company: Company) -> str:
-    """Return in a few words why no schedule of a company starts; "" where they do."""
-    if reason := hold_reason_of(connection_of(company)):
-        return reason
-    pause = SchedulePause.objects.filter(company=company).first()
-    return pause.message.rstrip(".") if pause is not None else ""
+def _with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
+    """Add what says how schedules stand, and where their last runs begin."""
+    pause = SchedulePause.objects.filter(company=OuterRef("company_id")).values("message")
+    rows: QuerySet[Any] = runs.with_oldest(found).annotate(_pause=Subquery(pause))
+    return rows.select_related("schedule__job", "schedule__held_by", "company__connection")
 
 
-def _line(mapping: IntegrationTableMapping, held: str, now: datetime) -> Line:
-    kept = schedule_of(mapping)
+def _line(mapping: Any, now: datetime) -> Line:
+    kept, connection = schedule_of(mapping), getattr(mapping.company, "connection", None)
+    held = hold_reason_of(connection or DataverseConnection()) or (mapping._pause or "").rstrip(".")
     entry = entry_of(mapping, kept, held=bool(held))
     return Line(mapping, kept, entry, rules.status_of(entry, now), rules.is_late(entry, now), held)
 
