@@ -1,5 +1,6 @@
 """State of synchronization: up to where each mapping's changes were read, pairs to compare, the review's lines."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -47,8 +48,8 @@ class Schedule(models.Model):
     mapping = models.OneToOneField(
         IntegrationTableMapping, on_delete=models.CASCADE, primary_key=True, related_name="schedule"
     )
-    late_after_minutes = models.PositiveIntegerField(
-        "Late after (minutes)", default=15, help_text="How long past its time a run may begin or succeed."
+    late_after = models.DurationField(
+        default=timedelta(minutes=15), help_text="How long past its time a run may begin or succeed."
     )
     job = models.ForeignKey(
         Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
@@ -69,6 +70,11 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"schedule of {self.mapping}"
+
+    @property
+    def late_after_minutes(self) -> int:
+        """How many minutes past its time it is late."""
+        return int(self.late_after.total_seconds() // 60)
 
 
 class SchedulePause(models.Model):

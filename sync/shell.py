@@ -8,6 +8,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
+from django.utils import timezone
 
 from connection_setup import hooks
 from connection_setup.models import OwnershipModel
@@ -42,6 +43,7 @@ from sync.history.page import job_actions
 from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
+from sync.schedules import alerts as schedule_alerts
 from sync.schedules import page as schedules_page
 from sync.schedules import services as schedules
 from sync.start import services as start
@@ -124,7 +126,7 @@ def register() -> None:
     post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
-    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions)
+    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules.with_all)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)
     catalog.records_deleted.connect(deletions.note_deleted)
@@ -138,6 +140,7 @@ def register() -> None:
         registry.tell_me(entry)
     guide_steps.register()
     alert_facts.register()
+    schedule_alerts.register()
     registry.cues("Needs attention", attention_cues, position=30)
 
 
@@ -163,17 +166,19 @@ def _start_due(now: datetime) -> None:
 
 
 def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many alerts are open, how many pairs wait for a person because of conflicts, how much else is left
-    undone, and how many mappings have columns that changed.
+    """Return how many alerts are open, how many mappings are late, how many pairs wait for a person because of
+    conflicts, how much else is left undone, and how many mappings have columns that changed.
     """
     counts = Company.objects.filter(pk=company.pk).values_list(
         _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
         _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
+        _counted(schedules.late_mappings(OuterRef("pk"), timezone.now())),
     )
-    conflicts, standing_alerts = counts.get()
+    conflicts, standing_alerts, late = counts.get()
     undone = left_undone(company).count()
     return [
         alerts.cue(company, standing_alerts),
+        Cue(f"{late:,}", "Late schedules", company_url("jobs:queue", company), "late" if late else "ok"),
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),

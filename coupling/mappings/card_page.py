@@ -20,7 +20,7 @@ from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
 from coupling.mappings.list_page import next_run, off_notice, table_cell, troubleshooting
-from coupling.mappings.schedule import on_card
+from coupling.mappings.schedule import on_card, read_along
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
@@ -162,7 +162,7 @@ class MappingForm(forms.Form):
 def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show one mapping, and save its settings for those who may change it."""
     owner = access.company_or_404(request, company)
-    one = mapping_or_404(owner, mapping)
+    one = mapping_or_404(owner, mapping, read_along)
     may_map = may(request.user, Can.MAP, owner)
     sent = _sent(request, one, may_map=may_map)
     form = MappingForm(one, sent)
@@ -280,7 +280,7 @@ def _card(
     may_map: bool,
     made: Builders | None,
 ) -> Page:
-    connection = connection_of(owner)
+    connection = getattr(one.company, "connection", None) or connection_of(owner)
     reason = disabled_reason(connection)
     why = reason.user_message if reason is not None else ""
     off = NOT_ENABLED if why else ""

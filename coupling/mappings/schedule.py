@@ -5,7 +5,9 @@ On Hold with Inactivity Timeout: a mapping rests until a record here changes, or
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -16,15 +18,19 @@ from ui.kit import Action, Field
 
 CardFields = Callable[[IntegrationTableMapping], Sequence[Field]]
 CardActions = Callable[[HttpRequest, IntegrationTableMapping], Sequence[Action]]
+ReadAlong = Callable[["QuerySet[IntegrationTableMapping]"], "QuerySet[Any]"]
 on_card: list[tuple[CardFields, CardActions]] = []
 """What a room above tells of a mapping's runs on its card, and what can be done about them."""
+read_along: list[ReadAlong] = []
+"""What it has read together with the mapping, so that the card asks for nothing twice."""
 ON_HOLD = "On Hold with Inactivity Timeout"
 
 
-def show_on_card(fields: CardFields, actions: CardActions) -> None:
+def show_on_card(fields: CardFields, actions: CardActions, along: ReadAlong) -> None:
     """Have a mapping's card tell how its schedule stands; called while the app of the room above loads."""
     if (fields, actions) not in on_card:
         on_card.append((fields, actions))
+        read_along.append(along)
 
 
 def schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:

@@ -38,7 +38,7 @@ def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
     for line in found:
         mapping = line.mapping
         yield QueueLine(
-            f"{mapping.name}, synchronization",
+            mapping.name,
             mapping=mapping.name,
             tables=_tables(mapping),
             state=word(line).text,
@@ -48,7 +48,7 @@ def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
             url=mapping_url("mapping", mapping),
             reason=reason(line),
             reason_url=_decided_on(line) if line.held else "",
-            last_success=line.schedule.last_success_at,
+            last_success=line.entry.last_success,
             attempts=f"{line.schedule.attempts} of {MAX_ATTEMPTS}",
             runs=drawn[mapping.name],
             key=mapping.name if operates else "",
@@ -98,7 +98,7 @@ def _tables(mapping: IntegrationTableMapping) -> str:
 def _buttons(line: Line, company: Company) -> Sequence[Action]:
     run = Action("Run Now", company_url("sync:schedules-run", company), "post", "sync")
     ready = Action("Set Ready", company_url("sync:schedules-ready", company), "post", "check")
-    held = Action("Set On Hold", company_url("sync:schedules-hold", company), "post", "hold")
+    held = Action("Hold", company_url("sync:schedules-hold", company), "post", "hold")
     stopped = not line.mapping.scheduled or line.schedule.failed_at is not None
     return (run, ready if stopped else held)
 
@@ -125,7 +125,7 @@ def card_fields(mapping: IntegrationTableMapping) -> list[Field]:
     kept = line.schedule
     return [
         Field("Status", word(line), hint=reason(line)),
-        Field("Last success", kept.last_success_at or "never"),
+        Field("Last success", line.entry.last_success or "never"),
         Field("Attempts", f"{kept.attempts} of {MAX_ATTEMPTS}"),
         Field("Late after", f"{kept.late_after_minutes:,} min"),
         Field("Last runs", strip),
@@ -138,7 +138,8 @@ def card_actions(request: HttpRequest, mapping: IntegrationTableMapping) -> list
     off = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
     no_edit = "" if may(request.user, Can.MAP, company) else "Your role may look, not change."
     values = {"only": mapping.name, "card": "1"}
-    stopped = not mapping.scheduled or services.schedule_of(mapping).failed_at is not None
+    line = services.line_of(mapping, timezone.now())
+    stopped = not mapping.scheduled or line.schedule.failed_at is not None
     change = ("Set Ready", "ready", "check") if stopped else ("Set On Hold", "hold", "hold")
     return [
         *(

@@ -50,6 +50,7 @@ class Entry:
 
     every, inactivity_timeout, late_after: minutes. owed_since: the time of the first run that has not succeeded yet;
     None where none is owed. held: the company's schedules are on hold. running: a worker has its job, or had it last.
+    last_success: when a run of the whole mapping ended well, whoever asked for it.
     """
 
     scheduled: bool = True
@@ -63,6 +64,7 @@ class Entry:
     failed: bool = False
     held: bool = False
     running: bool = False
+    last_success: datetime | None = None
 
 
 def is_late(entry: Entry, now: datetime) -> bool:
@@ -70,7 +72,9 @@ def is_late(entry: Entry, now: datetime) -> bool:
     if not entry.scheduled or entry.failed or entry.held:
         return False
     since = entry.owed_since or entry.next_run_at
-    return since is not None and now - since > timedelta(minutes=entry.late_after)
+    if since is None or (entry.last_success is not None and entry.last_success >= since):
+        return False
+    return now - since > timedelta(minutes=entry.late_after)
 
 
 def status_of(entry: Entry, now: datetime) -> Status:

@@ -17,7 +17,7 @@ from ui.cells import text_of
 from ui.kit import RunLook, RunMark, Strip
 from ui.links import company_url
 
-_WHOLE = {"type": Type.SYNCHRONIZATION, "selection_only": False}
+WHOLE = {"type": Type.SYNCHRONIZATION, "selection_only": False}
 SHOWN = 24
 """Runs in a strip."""
 _WORDS: Mapping[RunLook, str] = {
@@ -27,9 +27,15 @@ _WORDS: Mapping[RunLook, str] = {
 
 
 def with_oldest(mappings: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
-    """Add the oldest run that a strip shows, by which the others are found; none where there are fewer."""
-    runs = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **_WHOLE)
-    return mappings.annotate(oldest_run=Subquery(runs.order_by("-pk").values("pk")[SHOWN - 1 : SHOWN]))
+    """Add the oldest run that a strip shows, by which the others are found (none where there are fewer), and when the
+    last one that succeeded ended.
+    """
+    runs = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **WHOLE)
+    newest = runs.order_by("-pk")
+    return mappings.annotate(
+        oldest_run=Subquery(newest.values("pk")[SHOWN - 1 : SHOWN]),
+        last_finished=Subquery(newest.filter(state=State.FINISHED).values("ended_at")[:1]),
+    )
 
 
 def strips(company: Company, mappings: Iterable[Any]) -> dict[str, Strip]:
@@ -38,7 +44,7 @@ def strips(company: Company, mappings: Iterable[Any]) -> dict[str, Strip]:
     The mappings come from `with_oldest`.
     """
     names = {mapping.name: mapping.oldest_run or 0 for mapping in mappings}
-    runs = Job.objects.filter(company=company, **_WHOLE)
+    runs = Job.objects.filter(company=company, **WHOLE)
     conditions = [Q(mapping_name=name, pk__gte=pk) for name, pk in names.items()]
     found: dict[str, list[RunMark]] = {name: [] for name in names}
     if conditions:

@@ -6,11 +6,23 @@ schedules of the company are on hold and one of them asks again, after pauses th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from connection_setup.connection.organization import hold_reason_of
@@ -57,15 +69,43 @@ def mappings_with_schedules(company: Any) -> "QuerySet[IntegrationTableMapping]"
 
 def lines(company: Company, now: datetime) -> list[Line]:
     """Return the schedules of a company, in the order of its mappings; one query, with what `runs` asks for."""
-    return [_line(mapping, now) for mapping in _with_all(mappings_with_schedules(company))]
+    return [_line(mapping, now) for mapping in with_all(mappings_with_schedules(company))]
+
+
+def late_mappings(company: Any, now: datetime) -> "QuerySet[Any]":
+    """Return the mappings of a company that are late, by what rules.is_late says, for a count within another query."""
+    runs_here = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **runs.WHOLE)
+    finished = runs_here.filter(state=State.FINISHED).order_by("-pk").values("ended_at")[:1]
+    allowed = Coalesce("schedule__late_after", Value(timedelta(minutes=rules.LATE_AFTER), DurationField()))
+    found = IntegrationTableMapping.objects.filter(
+        company=company, scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
+        company__connection__other_organization_id=None,
+    ).exclude(Exists(SchedulePause.objects.filter(company=OuterRef("company_id"))))  # fmt: skip
+    return found.annotate(
+        _since=Coalesce("schedule__owed_since", "next_run_at"),
+        _finished=Coalesce(Subquery(finished), "schedule__last_success_at"),
+    ).filter(
+        Q(_finished=None) | Q(_finished__lt=F("_since")),
+        _since__lt=ExpressionWrapper(Value(now) - allowed, output_field=DateTimeField()),
+    )  # fmt: skip
+
+
+def all_lines(now: datetime) -> list[Line]:
+    """Return the schedules of all companies that are not on hold; one query, and one for each company."""
+    found = with_all(IntegrationTableMapping.objects.filter(scheduled=True)).order_by("company_id", "position")
+    rows = list(found)
+    resting = {row.company_id: defaults.disabled_names(row.company) for row in rows}
+    return [_line(row, now) for row in rows if row.name not in resting[row.company_id]]
 
 
 def line_of(mapping: IntegrationTableMapping, now: datetime) -> Line:
     """Return the schedule of one mapping, as it stands now."""
-    return _line(_with_all(IntegrationTableMapping.objects.all()).get(pk=mapping.pk), now)
+    if hasattr(mapping, "oldest_run"):
+        return _line(mapping, now)
+    return _line(with_all(IntegrationTableMapping.objects.all()).get(pk=mapping.pk), now)
 
 
-def _with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
+def with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
     """Add what says how schedules stand, and where their last runs begin."""
     pause = SchedulePause.objects.filter(company=OuterRef("company_id")).values("message")
     rows: QuerySet[Any] = runs.with_oldest(found).annotate(_pause=Subquery(pause))
@@ -75,7 +115,7 @@ def _with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
 def _line(mapping: Any, now: datetime) -> Line:
     kept, connection = schedule_of(mapping), getattr(mapping.company, "connection", None)
     held = hold_reason_of(connection or DataverseConnection()) or (mapping._pause or "").rstrip(".")
-    entry = entry_of(mapping, kept, held=bool(held))
+    entry = entry_of(mapping, kept, held=bool(held), finished=mapping.last_finished)
     return Line(mapping, kept, entry, rules.status_of(entry, now), rules.is_late(entry, now), held)
 
 
@@ -87,8 +127,10 @@ def schedule_of(mapping: IntegrationTableMapping) -> Schedule:
         return Schedule(mapping=mapping)
 
 
-def entry_of(mapping: IntegrationTableMapping, kept: Schedule, *, held: bool = False) -> Entry:
-    """Return the facts that decide about a schedule."""
+def entry_of(
+    mapping: IntegrationTableMapping, kept: Schedule, *, held: bool = False, finished: datetime | None = None
+) -> Entry:
+    """Return the facts that decide about a schedule. finished: when a run that anybody asked for ended well."""
     job = kept.job
     return Entry(
         scheduled=mapping.scheduled, every=mapping.every_minutes,
@@ -96,6 +138,7 @@ def entry_of(mapping: IntegrationTableMapping, kept: Schedule, *, held: bool = F
         next_run_at=mapping.next_run_at, on_hold_since=mapping.on_hold_since, owed_since=kept.owed_since,
         attempts=kept.attempts, failed=kept.failed_at is not None, held=held,
         running=job is not None and job.state in (State.IN_PROCESS, State.POSTPONED),
+        last_success=max(filter(None, (kept.last_success_at, finished)), default=None),
     )  # fmt: skip
 
 
@@ -343,7 +386,7 @@ def change(*, mapping: IntegrationTableMapping, every: int | None = None, late_a
                 f"Choose 1 to {rules.MOST_LATE_MINUTES:,} minutes. Nothing was changed.",
                 field="late_after_minutes",
             )
-        Schedule.objects.update_or_create(mapping=mapping, defaults={"late_after_minutes": late_after})
+        Schedule.objects.update_or_create(mapping=mapping, defaults={"late_after": timedelta(minutes=late_after)})
 
 
 @transaction.atomic

@@ -93,7 +93,7 @@ class Command(MappingCommand):
 
 def described(line: Line) -> dict[str, Any]:
     """Return a schedule in the shape of the contract."""
-    at, success = line.mapping.next_run_at, line.schedule.last_success_at
+    at, success = line.mapping.next_run_at, line.entry.last_success
     return {
         "mapping": line.mapping.name,
         "status": line.status.value,

@@ -83,12 +83,12 @@ def test_schedules_go_on_hold_say_so_and_come_back(admin, company, customers):
 
     update_mapping(company, scheduled=True)
     queue = "/c/cronus-international/jobs/queue/"
-    assert "CUSTOMER, synchronization Customers and account Ready" in read(admin, queue)
+    assert "CUSTOMER Customers and account Ready" in read(admin, queue)
     services.disable(company=company, user=None)
-    assert "CUSTOMER, synchronization Customers and account On Hold The connection is not enabled" in read(admin, queue)
+    assert "CUSTOMER Customers and account On Hold The connection is not enabled" in read(admin, queue)
     assert run_due(timezone.now()) == []
     assert services.enable(company=company, user=None).ok
-    assert "CUSTOMER, synchronization Customers and account Ready" in read(admin, queue)
+    assert "CUSTOMER Customers and account Ready" in read(admin, queue)
     assert [job.mapping_name for job in run_due(timezone.now())] == ["CUSTOMER"]
 
 

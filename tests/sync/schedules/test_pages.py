@@ -53,9 +53,9 @@ def test_the_list_shows_each_schedule_with_its_status_and_its_last_runs(company,
     page = operator.get(queue(company))
     text, html = page_text(page), page.content.decode()
     assert "1 error, 1 late" in text
-    assert "CUSTOMER, synchronization Customers and account Late It should have begun at" in text
-    assert "VENDOR, synchronization Vendors and account Ready 30 min" in text and "in 12 min" in text
-    assert "CONTACT, synchronization Contacts and contact Error The table is gone." in text and "10 of 10" in text
+    assert "CUSTOMER Customers and account Late It should have begun at" in text
+    assert "VENDOR Vendors and account Ready 30 min" in text and "in 12 min" in text
+    assert "CONTACT Contacts and contact Error The table is gone." in text and "10 of 10" in text
     assert 'aria-label="Last 24 runs of CUSTOMER: ' in html
     assert html.count("<g transform=") == 24
     assert "finished, nothing to do" in html and "1 failed" in html

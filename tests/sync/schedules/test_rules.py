@@ -33,6 +33,8 @@ def ago(minutes: float) -> datetime:
         (Entry(next_run_at=ago(-600), on_hold_since=ago(120)), Status.ON_HOLD_INACTIVE, False),
         (Entry(next_run_at=None, on_hold_since=ago(9999)), Status.ON_HOLD_INACTIVE, False),
         (Entry(next_run_at=ago(16), on_hold_since=ago(9999)), Status.LATE, True),
+        (Entry(next_run_at=ago(60), last_success=ago(61)), Status.LATE, True),
+        (Entry(next_run_at=ago(60), last_success=ago(20)), Status.READY, False),
         (Entry(failed=True, attempts=10, owed_since=ago(99)), Status.ERROR, False),
         (Entry(failed=True, attempts=10, scheduled=False), Status.ON_HOLD, False),
     ],

@@ -181,6 +181,37 @@ def test_late_is_past_its_time_by_the_mapping_s_own_minutes(company, mapping):
     assert not status(mapping, timezone.now() + timedelta(minutes=29))[1]
 
 
+def test_the_count_of_late_ones_within_another_query_is_what_the_rule_says(company, mapping):
+    now = timezone.now()
+    cases = [
+        ({}, {}),
+        ({"next_run_at": now - timedelta(minutes=16)}, {}),
+        ({"next_run_at": now - timedelta(minutes=14)}, {}),
+        ({"next_run_at": now - timedelta(minutes=50)}, {"late_after": timedelta(hours=1)}),
+        ({"next_run_at": now}, {"owed_since": now - timedelta(minutes=61), "late_after": timedelta(hours=1)}),
+        ({"next_run_at": now - timedelta(days=1)}, {"last_success_at": now}),
+        ({"next_run_at": now - timedelta(days=1)}, {"failed_at": now}),
+        ({"next_run_at": now - timedelta(days=1), "scheduled": False}, {}),
+        ({"next_run_at": None}, {}),
+        ({"next_run_at": now - timedelta(minutes=1), "on_hold_since": now - timedelta(days=1)}, {}),
+        ({"next_run_at": now - timedelta(minutes=20), "on_hold_since": now - timedelta(days=1)}, {}),
+    ]  # fmt: skip
+    told = []
+    for values, kept in cases:
+        Schedule.objects.all().delete()
+        update_mapping(company, **{"scheduled": True, "on_hold_since": None} | values)
+        if kept:
+            Schedule.objects.create(mapping=mapping, **kept)
+        counted = services.late_mappings(company.pk, now).count()
+        assert counted == services.line_of(update_mapping(company), now).late, (values, kept)
+        told.append(counted)
+    assert told == [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
+    update_mapping(company, scheduled=True, next_run_at=now - timedelta(days=1))
+    assert services.late_mappings(company.pk, now).count() == 1
+    SchedulePause.objects.create(company=company, message="It is busy.", since=now, next_try_at=now)
+    assert services.late_mappings(company.pk, now).count() == 0
+
+
 def test_disabling_holds_them_and_enabling_lets_them_go_on_without_being_late(company, mapping):
     enabling.disable(company=company, user=None)
     later = timezone.now() + timedelta(days=2)
