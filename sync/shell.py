@@ -46,6 +46,7 @@ from sync.salespeople import services as salespeople
 from sync.schedules import alerts as schedule_alerts
 from sync.schedules import page as schedules_page
 from sync.schedules import services as schedules
+from sync.schedules import waking
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
@@ -124,6 +125,7 @@ def register() -> None:
     jobs.on_ended(schedules.on_job_ended)
     hooks.on_enabled(schedules.begin_again)
     post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
+    post_save.connect(waking.note_record_saved)
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
     mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules.with_all)

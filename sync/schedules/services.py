@@ -193,9 +193,11 @@ def _may_try(pause: SchedulePause, now: datetime) -> bool:
 def _start_due(mapping: IntegrationTableMapping, now: datetime) -> Job | None:
     """Claim a due mapping by a conditional UPDATE, and start its run; None where another tick took it.
 
-    Where a run of the whole mapping is under way already, that one counts.
+    Where a run of the whole mapping waits already, that one counts; while one is in process, the next one waits.
     """
     planned = mapping.next_run_at or now
+    if (busy := _open_job(mapping)) is not None and busy.state != State.QUEUED:
+        return None  # it may have read past what woke this one: due until that run ends
     with transaction.atomic():
         unclaimed = IntegrationTableMapping.objects.filter(
             pk=mapping.pk, next_run_at=mapping.next_run_at, scheduled=True
