@@ -183,6 +183,7 @@ JOB_HEARTBEAT_S = env.number("JOB_HEARTBEAT_S", 10, least=0.1, most=600)
 JOB_TICK_S = env.number("JOB_TICK_S", 15, least=0.2, most=600)
 # How long a job that was under way waits for a Dataverse that does not answer; 0 fails at once.
 JOB_OUTAGE_S = env.number("JOB_OUTAGE_S", 600, least=0, most=86_400)
+JOB_WAKE_S = env.number("JOB_WAKE_S", 3, least=0, most=600)
 JOB_SLICE_S = env.number("JOB_SLICE_S", 30, least=0.1, most=600)
 
 CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost/"

@@ -1,9 +1,10 @@
 """Parts that the pages of this room share: the mapping of an address, breadcrumbs, addresses, messages for errors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
 from core.refusals import Explained, Refusal
@@ -25,10 +26,14 @@ NOT_ENABLED = "The connection is not enabled."
 """Beside an action; the notice on the page says the rest."""
 
 
-def mapping_or_404(company: Company, name: str) -> IntegrationTableMapping:
-    """Return the mapping of that name. Raises Http404 with a sentence."""
-    read_along = IntegrationTableMapping.objects.select_related("company", "known_columns")
-    mapping = read_along.filter(company=company, name=name).first()
+def mapping_or_404(
+    company: Company, name: str, along: "Iterable[Callable[[QuerySet[Any]], QuerySet[Any]]]" = ()
+) -> IntegrationTableMapping:
+    """Return the mapping of that name. along: adds what else is read with it. Raises Http404 with a sentence."""
+    rows: QuerySet[Any] = IntegrationTableMapping.objects.select_related("company", "known_columns")
+    for add in along:
+        rows = add(rows)
+    mapping: IntegrationTableMapping | None = rows.filter(company=company, name=name).first()
     if mapping is None:
         raise Http404(f"{company} has no integration table mapping {name!r}.")
     return mapping

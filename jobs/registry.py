@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from jobs.models import Job, JobOutcome
+from ui.kit import Action, State, Strip
 
 Handler = Callable[[Any], None]
 """`def run(context: JobContext) -> None`. The context's type stands above this file, so it is not named here."""
@@ -24,7 +25,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One line of Job Queue Entries that is not a job yet: what will start, and when."""
+    """One line of Job Queue Entries that is no job: what runs by itself, when, and how that stands."""
 
     description: str
     mapping: str = ""
@@ -33,12 +34,22 @@ class Schedule:
     every: str = ""
     url: str = ""
     reason: str = ""
-    """Why it is on hold."""
+    """Why it stands so."""
     reason_url: str = ""
-    """Where that is decided."""
+    """Where that is settled."""
+    look: State = ""
+    tables: str = ""
+    """What it synchronizes, in words."""
+    last_success: datetime | None = None
+    attempts: str = ""
+    runs: Strip | None = None
+    key: str = ""
+    """What a ticked line is known by; "" where there are no actions on it."""
+    buttons: Sequence[Action] = ()
+    """What can be done with this line alone; the addresses get its key as `only`."""
 
 
-ScheduleProvider = Callable[[Any], Iterable[Schedule]]
+ScheduleProvider = Callable[[Any, Any], Iterable[Schedule]]
 
 
 ChangedFields = Callable[[Job, Sequence[JobOutcome]], dict[Any, list[tuple[str, str, str]]]]
@@ -70,6 +81,7 @@ class _Registry:
     last_ticks: list[Callable[[datetime], None]] = field(default_factory=list)
     ended: list[Callable[[str], None]] = field(default_factory=list)
     schedules: list[ScheduleProvider] = field(default_factory=list)
+    schedule_actions: list[Callable[[Any, Any], Iterable[Action]]] = field(default_factory=list)
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
     derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
@@ -121,8 +133,16 @@ def on_ended(work: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def schedules(provider: ScheduleProvider) -> None:
-    """Show lines on Job Queue Entries; the provider gets the company."""
+    """Show lines on Job Queue Entries; the provider gets the request and the company."""
     registry.schedules.append(provider)
+
+
+def schedule_actions(provider: Callable[[Any, Any], Iterable[Action]]) -> None:
+    """Add actions on ticked lines to Job Queue Entries; the provider gets the request and the company.
+
+    The lines are known by what comes back as `schedule`.
+    """
+    registry.schedule_actions.append(provider)
 
 
 def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) -> None:

@@ -1,7 +1,9 @@
 """State of synchronization: up to where each mapping's changes were read, pairs to compare, the review's lines."""
 
+from datetime import timedelta
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from core.compact_ids import CompactUUIDField
@@ -38,6 +40,55 @@ class SynchState(models.Model):
 
     def __str__(self) -> str:
         return f"state of {self.mapping}"
+
+
+class Schedule(models.Model):
+    """What came of the runs that a mapping makes by itself. When it runs, and how often, is the mapping's own."""
+
+    mapping = models.OneToOneField(
+        IntegrationTableMapping, on_delete=models.CASCADE, primary_key=True, related_name="schedule"
+    )
+    late_after = models.DurationField(
+        default=timedelta(minutes=15), help_text="How long past its time a run may begin or succeed."
+    )
+    job = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Its run until the schedule has taken note of how it ended.",
+    )  # fmt: skip
+    owed_since = models.DateTimeField(
+        null=True, blank=True, help_text="The time of the first run that has not succeeded yet."
+    )
+    attempts = models.PositiveIntegerField(default=0, help_text="Failed runs in a row.")
+    failed_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in Error.")
+    error = models.TextField(blank=True, help_text="Why the last run failed: what happened and why.")
+    error_fix = models.TextField(blank=True, help_text="What to do next about it.")
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    held_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    held_at = models.DateTimeField(null=True, blank=True, help_text="When a person set it on hold.")
+
+    def __str__(self) -> str:
+        return f"schedule of {self.mapping}"
+
+    @property
+    def late_after_minutes(self) -> int:
+        """How many minutes past its time it is late."""
+        return int(self.late_after.total_seconds() // 60)
+
+
+class SchedulePause(models.Model):
+    """Why all schedules of a company are on hold: Dataverse does not serve. One asks again at `next_try_at`."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    message = models.TextField(help_text="What happened and why.")
+    fix = models.TextField(blank=True, help_text="What to do next.")
+    since = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=1, help_text="Runs in a row that found it so.")
+    next_try_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"pause of {self.company}"
 
 
 class Waits(models.TextChoices):

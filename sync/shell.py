@@ -1,28 +1,26 @@
 """What this room registers with the rooms below: the kind of job, schedules, Tell Me entries, cues, guide steps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
+from django.utils import timezone
 
 from connection_setup import hooks
-from connection_setup.connection.organization import changed_organization, hold_reason_of
-from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.failures.standing import standing
 from coupling.mappings import drift_page
-from coupling.mappings.schedule import ON_HOLD
+from coupling.mappings import schedule as mapping_schedule
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.alerts import page as alerts
 from jobs.models import Alert, Job, Type
-from jobs.registry import Schedule
 from masterdata import catalog
 from masterdata.models import Company
 from sync import alert_facts, guide_steps
@@ -45,6 +43,10 @@ from sync.history.page import job_actions
 from sync.history.reading import changed_fields
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
+from sync.schedules import alerts as schedule_alerts
+from sync.schedules import page as schedules_page
+from sync.schedules import services as schedules
+from sync.schedules import waking
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
@@ -120,7 +122,13 @@ def register() -> None:
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
-    jobs.schedules(scheduled)
+    jobs.on_ended(schedules.on_job_ended)
+    hooks.on_enabled(schedules.begin_again)
+    post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
+    post_save.connect(waking.note_record_saved)
+    jobs.schedules(schedules_page.queue_lines)
+    jobs.schedule_actions(schedules_page.queue_actions)
+    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules.with_all)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)
     catalog.records_deleted.connect(deletions.note_deleted)
@@ -134,6 +142,7 @@ def register() -> None:
         registry.tell_me(entry)
     guide_steps.register()
     alert_facts.register()
+    schedule_alerts.register()
     registry.cues("Needs attention", attention_cues, position=30)
 
 
@@ -155,38 +164,23 @@ def _synchronize_modified(company: Any, user: Any) -> int:
 
 
 def _start_due(now: datetime) -> None:
-    start.run_due(now)
-
-
-def scheduled(company: Any) -> Iterable[Schedule]:
-    """Yield a line of Job Queue Entries per scheduled mapping; on hold with the reason while nothing starts."""
-    connection = connection_of(company)
-    held, changed = hold_reason_of(connection), changed_organization(connection) is not None
-    decided_on = company_url("sync:environment" if changed else "connection_setup:setup", company) if held else ""
-    for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
-        yield Schedule(
-            f"{mapping.name}, synchronization",
-            mapping=mapping.name,
-            state="On Hold" if held else ON_HOLD if mapping.on_hold_since is not None else "Ready",
-            next_run=None if held else mapping.next_run_at,
-            every=f"{mapping.every_minutes} min",
-            reason=held or ("It runs when a record here changes." if mapping.on_hold_since is not None else ""),
-            reason_url=decided_on,
-        )
+    schedules.run_due(now)
 
 
 def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many alerts are open, how many pairs wait for a person because of conflicts, how much else is left
-    undone, and how many mappings have columns that changed.
+    """Return how many alerts are open, how many mappings are late, how many pairs wait for a person because of
+    conflicts, how much else is left undone, and how many mappings have columns that changed.
     """
     counts = Company.objects.filter(pk=company.pk).values_list(
         _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
         _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
+        _counted(schedules.late_mappings(OuterRef("pk"), timezone.now())),
     )
-    conflicts, standing_alerts = counts.get()
+    conflicts, standing_alerts, late = counts.get()
     undone = left_undone(company).count()
     return [
         alerts.cue(company, standing_alerts),
+        Cue(f"{late:,}", "Late schedules", company_url("jobs:queue", company), "late" if late else "ok"),
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),

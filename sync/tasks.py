@@ -1,4 +1,6 @@
-"""What beat sends beside the tick: the nightly comparison of couplings with records, the daily look at columns."""
+"""What workers do beside jobs and the tick: start what a change here has woken, compare couplings with records every
+night, look at columns every day.
+"""
 
 import logging
 
@@ -11,6 +13,7 @@ from coupling.failures.standing import drop_settled
 from coupling.mappings import daily_look
 from sync.deletions.services import find_deleted_records as find
 from sync.deletions.services import last_night
+from sync.schedules.services import run_due
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,16 @@ def _find() -> None:
     drop_settled()
     if found := find(since=last_night(timezone.now())):
         logger.info("%s coupled records were deleted here by other means; the next runs deal with their pairs", found)
+
+
+@shared_task(name="sync.tasks.start_due", ignore_result=True)
+def start_due() -> None:
+    """Start what is due by schedule, between two ticks: a change here has woken it. Run twice, it does no harm."""
+    reaches_database("start what is due", _start_due)
+
+
+def _start_due() -> None:
+    run_due(timezone.now())
 
 
 @shared_task(name="sync.tasks.look_at_columns", ignore_result=True)

@@ -10,6 +10,7 @@ from sync.failures import views as failures
 from sync.full import views as full
 from sync.history import views as history
 from sync.salespeople import views as salespeople
+from sync.schedules import views as schedules
 from sync.start import pages as start
 from sync.undo import views as undo
 
@@ -21,6 +22,7 @@ _records = "c/<slug:company>/records/<slug:table>/"
 _mapping = "c/<slug:company>/mappings/of/<str:mapping>/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 _failures = "c/<slug:company>/integration-synchronization-errors/"
+_queue = "c/<slug:company>/jobs/queue/schedules/"
 _history = "c/<slug:company>/synchronization-history/"
 urlpatterns = [
     path(_failures, failures.show, name="failures"),
@@ -74,6 +76,10 @@ urlpatterns = [
         start.synchronize_selection,
         name="synchronize-selection",
     ),
+    path(_mapping + "schedule/", schedules.change, name="schedule"),
+    path(_queue + "run/", schedules.run, name="schedules-run"),
+    path(_queue + "hold/", schedules.hold, name="schedules-hold"),
+    path(_queue + "ready/", schedules.ready, name="schedules-ready"),
     path(_mapping + "synchronize/", start.synchronize, name="synchronize-mapping"),
     path("c/<slug:company>/set-up-coupling/", coupling_setup.choose, name="choose-coupling"),
     path(_records + "<uuid:system_id>/set-up-coupling/", coupling_setup.set_up, name="set-up-coupling"),

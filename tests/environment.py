@@ -11,6 +11,7 @@ atexit.register(shutil.rmtree, _state, ignore_errors=True)
 os.environ["STATE_DIR"] = _state
 (Path(_state) / "static").mkdir()
 os.environ["SANDBOX_ALLOWED"] = "1"
+os.environ["JOB_WAKE_S"] = "0"  # a test that saves records has no run beside its own, unless it is about that
 os.environ["EXTRA_APPS"] = "tests.example_app"
 os.environ.setdefault("DEBUG", "0")
 if os.environ.get("TEST_DATABASE_URL"):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ui.kit import Cell, Changes, Compared, Link, Long, Status
+from ui.kit import Cell, Changes, Compared, Link, Long, RunMark, Status, Strip
 
 _WORD = {True: "equal", False: "different"}
 
@@ -25,6 +25,8 @@ def text_of(value: Cell) -> str:
             return f"{value.text}, {_WORD[value.equal]}" if value.text else ""
         case Long():
             return value.text
+        case Strip():
+            return value.summary
         case Changes():
             return "; ".join(
                 f"{caption}: {before or '(blank)'} becomes {after or '(blank)'}"
@@ -64,6 +66,8 @@ def html_of(value: Cell) -> SafeString | str:
             return _long(value.text)
         case Changes():
             return _changes(value)
+        case Strip():
+            return _strip(value)
         case datetime():
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), _moment(value))
         case False:
@@ -79,6 +83,39 @@ def _changes(value: Changes) -> SafeString | str:
         "", "<dt>{}</dt><dd>{}</dd>", ((caption, becomes(before, after)) for caption, before, after in value.fields)
     )
     return format_html('<dl class="changes">{}</dl>', lines)
+
+
+_MARKS = {
+    "finished": '<rect class="s-ok" x="1" y="5" width="8" height="8" rx="1.5"/>',
+    "idle": '<circle class="s-ok" cx="5" cy="9" r="2.2"/>',
+    "errors": '<path class="s-warn" d="M5 3.2 10 9l-5 5.8L0 9Z"/>',
+    "failed": '<rect class="s-bad" x="0.7" y="0" width="8.6" height="18" rx="1.5"/>'
+    '<path class="s-cut" d="m2.7 6.7 4.6 4.6m0-4.6-4.6 4.6"/>',
+    "run": '<circle class="s-run" cx="5" cy="9" r="3.4"/>',
+    "stopped": '<path class="s-line" d="M3.4 5.5v7M6.6 5.5v7"/>',
+}
+"""A run's shape, ten units wide: told apart without its colour."""
+
+
+def mark(look: str) -> SafeString:
+    """Return the shape of one kind of run."""
+    return SafeString(_MARKS[look])  # nosec B703, B308 - none but those above
+
+
+def _strip(strip: Strip) -> SafeString | str:
+    if not strip.marks:
+        return format_html('<span class="same">{}</span>', strip.summary)
+    width = 10 * len(strip.marks)
+    drawn = format_html_join("", "{}", ((_placed(at, one),) for at, one in enumerate(strip.marks)))
+    return format_html(
+        '<a class="runs" href="{}"><svg viewBox="0 0 {} 18" width="{}" height="18" role="img" aria-label="{}">{}</svg>'
+        "</a>",
+        strip.url, width, width, strip.summary, drawn,
+    )  # fmt: skip
+
+
+def _placed(at: int, one: RunMark) -> SafeString:
+    return format_html('<g transform="translate({})"><title>{}</title>{}</g>', 10 * at, one.title, mark(one.look))
 
 
 def becomes(before: str, after: str) -> SafeString:

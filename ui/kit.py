@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-State = Literal["", "ok", "warn", "bad", "run"]
+State = Literal["", "ok", "warn", "bad", "run", "late", "hold"]
 """How a thing stands; always shown with a word and a shape, never by colour alone."""
 
 
@@ -53,7 +53,28 @@ class Changes:
     fields: tuple[tuple[str, str, str], ...]
 
 
-Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared | Long | Changes
+RunLook = Literal["finished", "idle", "errors", "failed", "run", "stopped"]
+"""How a run ended, or that it has not; each has a shape of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunMark:
+    """One run in a strip: its look, and when it began and how it ended, in words."""
+
+    look: RunLook
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Runs so far, the oldest first, as one picture that leads to them; summary: the same in words."""
+
+    marks: tuple[RunMark, ...]
+    summary: str
+    url: str = ""
+
+
+Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared | Long | Changes | Strip
 """What a list cell or a field shows (a datetime is a date here). None and "" show as nothing."""
 
 

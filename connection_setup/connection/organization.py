@@ -16,6 +16,8 @@ from connection_setup.connection.state import NotConnected, connection_of
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
 
+HOLD_CHANGED = "The environment changed"
+"""Why nothing starts by schedule while another organization answers."""
 LEADING = (*CREDENTIALS, "sandbox_ca_file")
 """The settings that lead to an organization, and that a secret belongs to; none is one."""
 
@@ -67,7 +69,7 @@ def hold_reason_of(connection: DataverseConnection) -> str:
     """Return what hold_reason does, for a company's connection that was read already."""
     if not connection.enabled:
         return "The connection is not enabled"
-    return "The environment changed" if other_organization(connection) else ""
+    return HOLD_CHANGED if other_organization(connection) else ""
 
 
 def record_answer(connection: DataverseConnection, found: UUID, read_name: Callable[[], str]) -> bool:

@@ -242,7 +242,7 @@ def _switch(work: Enabling) -> Result:
         if moved:
             hooks.run_moved(work.company, work.user)
         if work.with_defaults:
-            found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.interactive)
+            found["defaults"] = hooks.apply_default_setup(work.company, schedules=True)
         hooks.run_enabled(work.company, work.user)
     state.store_report(stored, work.report)
     work.connection = stored

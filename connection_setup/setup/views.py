@@ -138,20 +138,21 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     return render.confirm(
         request,
         title="Disable the connection?",
-        text=_describe_disabling(connection),
+        text=_describe_disabling(request, connection),
         action=Action("Disable", company_url("connection_setup:disable", connection.company), "post", primary=True),
         back=back,
         company=connection.company,
     )
 
 
-def _describe_disabling(connection: DataverseConnection) -> str:
+def _describe_disabling(request: HttpRequest, connection: DataverseConnection) -> str:
     company = connection.company
     couplings = hooks.count_couplings(company)
     states = Counter(Job.objects.filter(company=company, state__in=OPEN_STATES).values_list("state", flat=True))
     running = states.pop(State.IN_PROCESS, 0)
     waiting = sum(states.values())
-    schedules = sum(1 for provider in registry.schedules for _ in provider(company))
+    lines = [line for provider in registry.schedules for line in provider(request, company)]
+    schedules = sum(line.state != "On Hold" for line in lines)
     sentences = [
         f"{_count(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings."
         if couplings

@@ -20,6 +20,7 @@ from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
 from coupling.mappings.list_page import next_run, off_notice, table_cell, troubleshooting
+from coupling.mappings.schedule import on_card, read_along
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
@@ -38,7 +39,7 @@ from masterdata import record_templates
 from masterdata.models import Company
 from ui import render
 from ui.cells import time_ago
-from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Question
+from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Page, Question
 from ui.links import company_url, optional_url
 
 ANSWER = "sure"
@@ -161,7 +162,7 @@ class MappingForm(forms.Form):
 def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show one mapping, and save its settings for those who may change it."""
     owner = access.company_or_404(request, company)
-    one = mapping_or_404(owner, mapping)
+    one = mapping_or_404(owner, mapping, read_along)
     may_map = may(request.user, Can.MAP, owner)
     sent = _sent(request, one, may_map=may_map)
     form = MappingForm(one, sent)
@@ -262,8 +263,13 @@ def _schedule_tab(mapping: IntegrationTableMapping, *fields: Field, run: str) ->
     queue = Link("Job Queue Entries", company_url("jobs:queue", mapping.company))
     gist = f"every {mapping.every_minutes:,} min, next {run}" if mapping.scheduled else "not scheduled"
     return FastTab(
-        "schedule", "Schedule", [*fields, Field("Next run", run), Field("Job Queue Entry", queue)], gist=gist
-    )
+        "schedule", "Schedule",
+        [
+            *fields, Field("Next run", run), Field("Job Queue Entry", queue),
+            *(told for tell, _ in on_card for told in tell(mapping)),
+        ],
+        gist=gist,
+    )  # fmt: skip
 
 
 def _card(
@@ -274,7 +280,7 @@ def _card(
     may_map: bool,
     made: Builders | None,
 ) -> Page:
-    connection = connection_of(owner)
+    connection = getattr(one.company, "connection", None) or connection_of(owner)
     reason = disabled_reason(connection)
     why = reason.user_message if reason is not None else ""
     off = NOT_ENABLED if why else ""
@@ -293,6 +299,7 @@ def _card(
         blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
         return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else blank)
 
+    schedule_actions = [action for _, offer in on_card for action in offer(request, one)]
     of_rows = one.uid_kind != "option"  # a choice has a caption alone, which goes one way
     conflicts = ("update_conflict", "deletion_conflict", "blanks") if of_rows else ("deletion_conflict",)
     tabs = [
@@ -326,6 +333,7 @@ def _card(
             *([Action("Options", mapping_url("options", one), icon="list")] if one.uid_kind == "option" else []),
             Action("Match-Based Coupling", mapping_url("criteria", one), icon="couple", off=off),
             *_synchronize(owner, one, off or permission_reason(request, owner, Can.OPERATE)),
+            *([Menu("Schedule", schedule_actions, icon="job")] if schedule_actions else []),
             Action("Look at Columns", mapping_url("look-at-columns", one), "post", "sync", off=off or maps_not),
             Action(
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),

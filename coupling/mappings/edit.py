@@ -23,8 +23,8 @@ from dataverse.types import ColumnInfo
 from masterdata import record_templates
 from masterdata.models import normal_code
 
-LEAST_MINUTES, MOST_MINUTES = 1, 10_080
-"""How often a mapping may be synchronized: every minute to once a week."""
+LEAST_MINUTES, MOST_MINUTES = 1, 1440
+"""How often a mapping may be synchronized: every minute to once a day."""
 LOGICAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 """What a table or column is called in Dataverse."""
 _UNCHANGED = "Nothing was changed."
@@ -201,7 +201,7 @@ def _check_direction(mapping: IntegrationTableMapping, direction: str) -> None:
 def _check_interval(minutes: int) -> None:
     if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
         raise NotUsable(
-            f"A mapping cannot be synchronized every {minutes} minutes.",
+            f"A mapping cannot be synchronized every {minutes:,} minutes.",
             f"Choose {LEAST_MINUTES} to {MOST_MINUTES:,} minutes. {_UNCHANGED}",
             field="every_minutes",
         )

@@ -3,16 +3,34 @@
 On Hold with Inactivity Timeout: a mapping rests until a record here changes, or its inactivity timeout ends.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from core.vocabulary import Direction
 from coupling import local_records
 from coupling.models import IntegrationTableMapping
+from ui.kit import Action, Field
 
+CardFields = Callable[[IntegrationTableMapping], Sequence[Field]]
+CardActions = Callable[[HttpRequest, IntegrationTableMapping], Sequence[Action]]
+ReadAlong = Callable[["QuerySet[IntegrationTableMapping]"], "QuerySet[Any]"]
+on_card: list[tuple[CardFields, CardActions]] = []
+"""What a room above tells of a mapping's runs on its card, and what can be done about them."""
+read_along: list[ReadAlong] = []
+"""What it has read together with the mapping, so that the card asks for nothing twice."""
 ON_HOLD = "On Hold with Inactivity Timeout"
+
+
+def show_on_card(fields: CardFields, actions: CardActions, along: ReadAlong) -> None:
+    """Have a mapping's card tell how its schedule stands; called while the app of the room above loads."""
+    if (fields, actions) not in on_card:
+        on_card.append((fields, actions))
+        read_along.append(along)
 
 
 def schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
@@ -55,23 +73,17 @@ def is_woken(mapping: IntegrationTableMapping) -> bool:
 
 
 def follow_schedule(mapping: IntegrationTableMapping, changed: Collection[str]) -> list[str]:
-    """Set the next run after settings were changed, not saved: a shorter period brings it forward, a longer one counts
-    from the next run on, and either makes what is on hold ready. Choices that go to Dataverse from now on are put on
-    hold: what is there is the same until a record here changes. Return the names of the model's fields that this
-    changes.
+    """Set the next run after settings were changed, not saved: a new period counts from now on, and makes what is on
+    hold due to inactivity ready. Choices that go to Dataverse from now on are put on hold: what is there is the same
+    until a record here changes. Return the names of the model's fields that this changes.
     """
     found: set[str] = set()
     if "scheduled" in changed:
         schedule(mapping, on=bool(mapping.scheduled))
         found |= {"next_run_at", "on_hold_since"}
-    elif "every_minutes" in changed:
-        soon = timezone.now() + timedelta(minutes=mapping.every_minutes)
-        if mapping.on_hold_since is not None:
-            schedule(mapping, on=True)
-            found |= {"next_run_at", "on_hold_since"}
-        elif mapping.next_run_at is not None and soon < mapping.next_run_at:
-            mapping.next_run_at = soon
-            found.add("next_run_at")
+    elif "every_minutes" in changed and mapping.scheduled:
+        schedule(mapping, on=True)
+        found |= {"next_run_at", "on_hold_since"}
     if "inactivity_timeout_minutes" in changed and mapping.on_hold_since is not None:
         mapping.next_run_at = _end_of_hold(mapping, mapping.on_hold_since)
         found.add("next_run_at")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs import display
 from jobs.alerts import kinds
 from jobs.alerts.decisions import Fact
-from jobs.models import IS_FAILED, Job, Reason, State, Tick, Type
+from jobs.models import IS_FAILED, Job, Reason, State, Tick, Trigger, Type
 from masterdata.models import Company
 from ui.cells import text_of
 from ui.links import company_url
@@ -70,6 +70,7 @@ def failed_jobs(now: datetime) -> Iterable[Fact]:
 def _newest_failed(now: datetime) -> list[int]:
     """Return the newest failed job of each mapping and kind; an index has those that failed alone."""
     failed = Job.objects.filter(Q(IS_FAILED)).exclude(failure_reason__in=_TOLD_ELSEWHERE)
+    failed = failed.exclude(trigger=Trigger.SCHEDULE)  # one of several attempts: the schedule tells when it gives up
     failed = failed.exclude(type__in=_LOOKED_AT).filter(~Q(mapping_name="") | Q(ended_at__gte=now - WITHOUT_NEXT))
     newest = failed.order_by().values("company_id", "mapping_name", "type").annotate(newest=Max("pk"))
     return [row["newest"] for row in newest]

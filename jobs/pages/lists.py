@@ -15,11 +15,18 @@ from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Ty
 from jobs.outcomes import SEARCHED, JobOutcomes, has_parts
 from jobs.registry import registry
 from masterdata.models import Company
+from ui.cells import mark
 from ui.kit import Cell, Changes, Link, Notice, Status
 from ui.kit import State as Look
 from ui.links import company_url, help_url
 from ui.listing import Column, Filter, Listing
 
+RUN_MARKS = (
+    (mark("finished"), "finished"), (mark("idle"), "finished, nothing to do"),
+    (mark("errors"), "finished with failed records"), (mark("failed"), "failed"), (mark("run"), "in process"),
+    (mark("stopped"), "cancelled"),
+)  # fmt: skip
+"""The shapes of a strip of runs, and what they stand for."""
 _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
 
 

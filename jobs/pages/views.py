@@ -1,5 +1,6 @@
 """The job log: lists, the job card, outcomes, export, cancel, and the queue."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -28,7 +29,7 @@ from jobs.registry import Schedule, error_url, registry
 from masterdata.models import Company
 from ui import render
 from ui.cells import text_of
-from ui.kit import Action, Cell, FastTab, Link, Page, Table
+from ui.kit import Action, Notice, Page, State, Status
 from ui.links import company_url
 from ui.listing import nothing_selected, selected
 
@@ -122,35 +123,45 @@ def cancel(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 def queue(request: HttpRequest, company: str) -> HttpResponse:
     """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
     found = access.company_or_404(request, company)
-    lines = [line for provider in registry.schedules for line in provider(found)]
-    tabs = [_schedules(lines)] if lines else []
+    lines = [line for provider in registry.schedules for line in provider(request, found)]
     may_cancel = may(request.user, Can.OPERATE, found)
     cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
+    on_lines = [action for provider in registry.schedule_actions for action in provider(request, found)]
     page = Page(
         display.QUEUE_TITLE,
         company=found,
-        help="jobs",
+        help="jobs#queue",
+        state=_queue_state(lines),
         actions=[
+            *on_lines,
             *([cancel_them] if may_cancel else []),
             Action("Job Log", company_url("jobs:list", found), icon="list"),
         ],
-        fast_tabs=tabs,
+        notices=_queue_notices(lines),
+        lead="jobs/queue/schedules.html",
+        context={"schedules": lines, "marks": listings.RUN_MARKS, "selectable": may_cancel},
         listing=listings.queue(found, selectable=may_cancel),
     )
     return render.page(request, page)
 
 
-def _schedules(lines: Sequence[Schedule]) -> FastTab:
-    """Return what starts by schedule, with the reason of what is on hold where something is."""
-    head = ["Description", "Mapping", "Status", "Earliest Start", "Recurs"]
-    rows: list[list[Cell]] = [
-        [Link(one.description, one.url), one.mapping, one.state, one.next_run, one.every] for one in lines
-    ]
-    if any(one.reason for one in lines):
-        head.insert(3, "Reason")
-        for row, one in zip(rows, lines, strict=True):
-            row.insert(3, Link(one.reason, one.reason_url) if one.reason_url else one.reason)
-    return FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")
+def _queue_state(lines: Sequence[Schedule]) -> Status | None:
+    """Return how the schedules stand in all: what needs somebody comes first."""
+    counts = Counter(line.look for line in lines)
+    words: dict[State, str] = {"bad": "error", "late": "late"}
+    told = [(look, word) for look, word in words.items() if counts[look]]
+    if told:
+        return Status(", ".join(f"{counts[look]:,} {word}" for look, word in told), told[0][0])
+    return Status("All on time", "ok") if counts["ok"] or counts["run"] else None
+
+
+def _queue_notices(lines: Sequence[Schedule]) -> list[Notice]:
+    """Return why all are on hold, where they are for one reason."""
+    reasons = {(line.reason, line.reason_url) for line in lines if line.look == "hold" and line.reason_url}
+    if len(reasons) != 1:
+        return []
+    ((reason, url),) = reasons
+    return [Notice(f"{reason}.", "warn", "Nothing runs by itself now.", (Action("See why", url),))]
 
 
 @require_POST

@@ -1,30 +1,25 @@
-"""The verbs of synchronization: start, retry, resolve, schedule. What takes long is queued as a job."""
+"""The verbs of synchronization: start, retry, resolve. What takes long is queued as a job."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from core.refusals import NotUsable
 from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
-from coupling.mappings.schedule import is_woken
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from coupling.undone import FOR_A_RECORD, left_undone
 from jobs import services as jobs
 from jobs.errors import EmptySelection
-from jobs.models import OPEN_STATES, Job, Trigger, Type
+from jobs.models import Job, Trigger, Type
 from sync.rules.plan import intersect_direction
 from sync.rules.waves import sort_into_waves
-
-_STARTED_AT_ONCE = 100
-"""Scheduled jobs that one tick starts; the next ones follow with the next tick."""
 
 
 def start_synchronization(
@@ -177,49 +172,3 @@ def _start_per_mapping(
             )
             for mapping_id, records in by_mapping.items()
         ]  # fmt: skip
-
-
-# -- schedules --------------------------------------------------------------------------------------------------------
-
-
-def run_due(now: datetime) -> list[Job]:
-    """Start what is scheduled and due: one open job per mapping at most. Called by the tick.
-
-    Nothing is started, and nothing is put off, while another organization answers and nobody has chosen what to do.
-    What is on hold due to inactivity is due once a record here has changed, too.
-    """
-    started: list[Job] = []
-    due = IntegrationTableMapping.objects.select_related("company").filter(
-        Q(next_run_at__lte=now) | Q(next_run_at=None) | Q(on_hold_since__isnull=False), scheduled=True,
-        company__connection__enabled=True, company__connection__other_organization_id=None,
-    )  # fmt: skip
-    for mapping in due.order_by("company_id", "position"):
-        if len(started) == _STARTED_AT_ONCE:
-            break
-        if mapping.name in defaults.disabled_names(mapping.company) or _rests(mapping, now):
-            continue
-        with transaction.atomic():
-            next_run_at = now + timedelta(minutes=max(1, mapping.every_minutes))
-            unclaimed = IntegrationTableMapping.objects.filter(
-                pk=mapping.pk, next_run_at=mapping.next_run_at, scheduled=True
-            )
-            if not unclaimed.update(next_run_at=next_run_at, on_hold_since=None):
-                continue  # another tick took it
-            if not _has_open_job(mapping):
-                started.append(start_synchronization(mapping=mapping, trigger=Trigger.SCHEDULE))
-    return started
-
-
-def _rests(mapping: IntegrationTableMapping, now: datetime) -> bool:
-    """Return whether a mapping is on hold: no record here has changed, and the timeout has not ended."""
-    if mapping.on_hold_since is None or (mapping.next_run_at is not None and mapping.next_run_at <= now):
-        return False
-    return not is_woken(mapping)
-
-
-def _has_open_job(mapping: IntegrationTableMapping) -> bool:
-    """Return whether a synchronization of the whole mapping waits or runs already."""
-    return Job.objects.filter(
-        company_id=mapping.company_id, mapping_name=mapping.name, type=Type.SYNCHRONIZATION, state__in=OPEN_STATES,
-        selection_only=False,
-    ).exists()  # fmt: skip

@@ -44,6 +44,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "retention run --company": ("retention", "run", "--company", "Alder"),
     "retention set --company": ("retention", "set", "--company", "Alder", "--days", "90"),
     "retention show --company": ("retention", "show", "--company", "Alder"),
+    "schedule hold": ("schedule", "hold", "CUSTOMER", "--company", "Alder"),
+    "schedule ready": ("schedule", "ready", "CUSTOMER", "--company", "Alder"),
+    "schedule run": ("schedule", "run", "CUSTOMER", "--company", "Alder"),
+    "schedule set": ("schedule", "set", "CUSTOMER", "--company", "Alder", "--every", "5"),
     "skipped accept": ("skipped", "accept", "--company", "Alder", "--reason", "local_deleted"),
     "skipped delete": ("skipped", "delete", "--company", "Alder", "--reason", "local_deleted"),
     "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
@@ -78,8 +82,8 @@ LINES = every_action() | VARIANTS
 
 LOOKING = {
     "alerts list", "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy",
-    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
-    "retention show --company", "undo --preview",
+    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "schedule list",
+    "skipped list", "retention show --company", "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -87,13 +91,14 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "fullsync --preview", "suggest",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "fullsync --preview", "schedule set",
+        "suggest",
         "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "fullsync --preview", "fullsync --stop",
-        "mapping options --pair", "pair", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
+        "fullsync --preview", "fullsync --stop", "mapping options --pair", "pair", "schedule hold", "schedule ready",
+        "schedule run", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {

@@ -31,6 +31,8 @@ def connect(company, remote):
         secret=remote.client_secret,
     )
     assert report.ok, report.checks
+    # Enabling schedules them; a test schedules those that it is about.
+    IntegrationTableMapping.objects.filter(company=company).update(scheduled=False, next_run_at=None)
 
 
 @pytest.fixture

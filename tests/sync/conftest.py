@@ -46,6 +46,8 @@ def connect(owner: Company, remote: Sandbox) -> None:
     report = services.enable(company=owner, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
     defaults.create_missing(owner)
+    # Enabling schedules them; a test schedules those that it is about.
+    IntegrationTableMapping.objects.filter(company=owner).update(scheduled=False, next_run_at=None)
 
 
 def make_unreachable(owner: Company) -> None:

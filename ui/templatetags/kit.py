@@ -1,5 +1,6 @@
 """Template tags of the page kit."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -8,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from ui.cells import becomes as changed
-from ui.cells import html_of, text_of
+from ui.cells import html_of, text_of, time_ago
 from ui.icons import PATHS
 from ui.kit import Cell, Field
 from ui.links import help_url
@@ -44,6 +45,12 @@ def cell(value: Cell) -> SafeString | str:
 def becomes(value: Any) -> SafeString:
     """Return what a changed field was and is, given as something with `before` and `after`."""
     return changed(value.before, value.after)
+
+
+@register.filter
+def from_now(moment: datetime | None) -> str:
+    """Return how long ago a moment was, or until when it is."""
+    return time_ago(moment)
 
 
 @register.filter

@@ -8,7 +8,7 @@ from coupling.mappings import counts
 from coupling.models import IntegrationTableMapping
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
-from sync.start.services import run_due
+from sync.schedules.services import run_due
 from tests.coupling.mappings.custom_table import connect_with_plans
 from tests.coupling.test_commands import spoken
 from tests.example_app.models import Machine, Subscription

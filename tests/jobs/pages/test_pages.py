@@ -310,7 +310,7 @@ def test_an_outcome_leads_to_its_record_through_what_the_upper_rooms_know(client
 
 def test_schedules_of_the_upper_rooms_show_on_the_queue(client, company, monkeypatch):
     line = Schedule("CUSTOMER - synchronization", "CUSTOMER", "Ready", timezone.now(), "every 30 min", "/mapping/")
-    monkeypatch.setattr(registry, "schedules", [lambda found: [line]])
+    monkeypatch.setattr(registry, "schedules", [lambda request, found: [line]])
     page = sign_in(client).get(f"/c/{company.slug}/jobs/queue/").content.decode()
     assert "every 30 min" in page
     assert 'href="/mapping/"' in page

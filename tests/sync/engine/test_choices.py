@@ -22,7 +22,8 @@ from masterdata.models import Customer, PaymentTerms, ShipmentMethod, ShippingAg
 from sandbox.testing import Sandbox
 from sync.engine.preview import Preview
 from sync.full import services as full
-from sync.start.services import run_due, start_synchronization, synchronize_in_order
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization, synchronize_in_order
 from tests.conftest import the_wait_is_over
 from tests.coupling.conftest import previewed
 from tests.sandbox.conftest import api_of

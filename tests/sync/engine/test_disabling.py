@@ -13,7 +13,8 @@ from coupling.models import Coupling
 from jobs.models import State
 from jobs.running import waiting as running_waiting
 from jobs.running.runner import run
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.connection_setup.setup.test_page import text_of
 from tests.sync.conftest import customer, synchronize, update_mapping
 
@@ -82,12 +83,12 @@ def test_schedules_go_on_hold_say_so_and_come_back(admin, company, customers):
 
     update_mapping(company, scheduled=True)
     queue = "/c/cronus-international/jobs/queue/"
-    assert "CUSTOMER, synchronization CUSTOMER Ready" in read(admin, queue)
+    assert "CUSTOMER Customers and account Ready" in read(admin, queue)
     services.disable(company=company, user=None)
-    assert "CUSTOMER, synchronization CUSTOMER On Hold" in read(admin, queue)
+    assert "CUSTOMER Customers and account On Hold The connection is not enabled" in read(admin, queue)
     assert run_due(timezone.now()) == []
     assert services.enable(company=company, user=None).ok
-    assert "CUSTOMER, synchronization CUSTOMER Ready" in read(admin, queue)
+    assert "CUSTOMER Customers and account Ready" in read(admin, queue)
     assert [job.mapping_name for job in run_due(timezone.now())] == ["CUSTOMER"]
 
 

@@ -29,7 +29,8 @@ from masterdata.models import (
 )
 from sandbox.testing import Sandbox
 from sync.engine.default_prices import DefaultPrices
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.sync.conftest import accounts, counters, synchronize, update_mapping
 from tests.sync.engine.selling import sell
 from tests.sync.engine.test_table_rules import fullsync, products, units

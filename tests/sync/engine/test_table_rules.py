@@ -20,7 +20,8 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Currency, Item, PaymentTerms, UnitOfMeasure
 from sandbox.testing import Sandbox
 from sync.full import services as full
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.coupling.conftest import match_on
 from tests.sync.conftest import connect, counters, synchronize, update_mapping
 

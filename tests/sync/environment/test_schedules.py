@@ -11,10 +11,12 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from sync.environment import services
-from sync.start.services import run_due, start_synchronization
+from sync.schedules.services import run_due
+from sync.start.services import start_synchronization
 from tests.sync.conftest import page_text, update_mapping
 from tests.sync.environment.conftest import Changed
 
+NOTHING_RUNS = "Nothing runs by itself now."
 HELD = "On hold: The environment changed"
 
 
@@ -24,7 +26,7 @@ def test_schedules_are_held_until_somebody_chooses(
     mapping = update_mapping(company, scheduled=True)
     queue = f"/c/{company.slug}/jobs/queue/"
     card = f"/c/{company.slug}/mappings/of/CUSTOMER/"
-    assert "On Hold" not in page_text(operator.get(queue))
+    assert NOTHING_RUNS not in page_text(operator.get(queue))
     now = timezone.now()
     (job,) = run_due(now)
     assert run_to_end(job).failure_reason == "wrong_environment"
@@ -33,14 +35,14 @@ def test_schedules_are_held_until_somebody_chooses(
         assert run_due(now + timedelta(hours=interval)) == []
     assert Job.objects.filter(trigger="schedule").count() == 1
     page = page_text(operator.get(queue))
-    assert "On Hold" in page
+    assert "On Hold" in page and NOTHING_RUNS in page
     assert f'<a href="/c/{company.slug}/environment-changed/">The environment changed</a>' in page
     assert HELD in page_text(operator.get(card))
 
     remote.control("PUT", "environment", {"organization_id": str(changed.was)})
     services.point_back(company=company)
     assert [one.mapping_name for one in run_due(now + timedelta(hours=5))] == [mapping.name]
-    assert "On Hold" not in page_text(operator.get(queue))
+    assert NOTHING_RUNS not in page_text(operator.get(queue))
     assert HELD not in page_text(operator.get(card))
 
 

@@ -17,7 +17,7 @@ from jobs.models import Job
 from masterdata.models import Company, Currency, Customer, Salesperson
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
-from sync.start.services import run_due
+from sync.schedules.services import run_due
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,

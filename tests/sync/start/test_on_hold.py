@@ -14,7 +14,7 @@ from coupling.mappings.edit import Changes, change_mapping
 from coupling.mappings.field_edit import FieldChanges, set_field, set_fields
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company, PaymentTerms
-from sync.start.services import run_due
+from sync.schedules.services import run_due
 from tests.sync.conftest import page_text, update_mapping
 
 TERMS = "PAYMENT TERMS"

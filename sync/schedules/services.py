@@ -1,0 +1,399 @@
+"""The verbs of schedules: start what is due, take note of ended runs, hold, set ready, run now.
+
+A run is started by the tick alone, or by a person who asks for it. Where Dataverse as a whole does not serve, all
+schedules of the company are on hold and one of them asks again, after pauses that grow.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from connection_setup.connection.organization import hold_reason_of
+from connection_setup.models import DataverseConnection
+from core.refusals import NotUsable, Refusal
+from core.vocabulary import Direction
+from coupling import local_records
+from coupling.mappings import defaults
+from coupling.mappings.edit import Changes, change_mapping
+from coupling.mappings.schedule import is_woken, schedule
+from coupling.models import IntegrationTableMapping
+from coupling.undone import left_undone
+from jobs.models import ENDED_STATES, OPEN_STATES, Job, State, Trigger, Type
+from masterdata.models import Company
+from sync.models import DuePair, Schedule, SchedulePause, Waits
+from sync.schedules import rules, runs
+from sync.schedules.rules import Entry, Result, Status
+from sync.start.services import start_synchronization
+
+_STARTED_AT_ONCE = 100
+"""Scheduled jobs that one tick starts; the next ones follow with the next tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One schedule as lists and commands show it. held: why all of the company's are on hold, "" where they are not."""
+
+    mapping: IntegrationTableMapping
+    schedule: Schedule
+    entry: Entry
+    status: Status
+    late: bool
+    held: str = ""
+
+
+# -- looking ----------------------------------------------------------------------------------------------------------
+
+
+def mappings_with_schedules(company: Any) -> "QuerySet[IntegrationTableMapping]":
+    """Return the mappings that have a job queue entry: all but those of what is not enabled or mapped another way."""
+    found = IntegrationTableMapping.objects.filter(company=company)
+    return found.exclude(name__in=defaults.disabled_names(company), scheduled=False)
+
+
+def lines(company: Company, now: datetime) -> list[Line]:
+    """Return the schedules of a company, in the order of its mappings; one query, with what `runs` asks for."""
+    return [_line(mapping, now) for mapping in with_all(mappings_with_schedules(company))]
+
+
+def late_mappings(company: Any, now: datetime) -> "QuerySet[Any]":
+    """Return the mappings of a company that are late, by what rules.is_late says, for a count within another query."""
+    runs_here = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **runs.WHOLE)
+    finished = runs_here.filter(state=State.FINISHED).order_by("-pk").values("ended_at")[:1]
+    allowed = Coalesce("schedule__late_after", Value(timedelta(minutes=rules.LATE_AFTER), DurationField()))
+    found = IntegrationTableMapping.objects.filter(
+        company=company, scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
+        company__connection__other_organization_id=None,
+    ).exclude(Exists(SchedulePause.objects.filter(company=OuterRef("company_id"))))  # fmt: skip
+    return found.annotate(
+        _since=Coalesce("schedule__owed_since", "next_run_at"),
+        _finished=Coalesce(Subquery(finished), "schedule__last_success_at"),
+    ).filter(
+        Q(_finished=None) | Q(_finished__lt=F("_since")),
+        _since__lt=ExpressionWrapper(Value(now) - allowed, output_field=DateTimeField()),
+    )  # fmt: skip
+
+
+def all_lines(now: datetime) -> list[Line]:
+    """Return the schedules of all companies that are not on hold; one query, and one for each company."""
+    found = with_all(IntegrationTableMapping.objects.filter(scheduled=True)).order_by("company_id", "position")
+    rows = list(found)
+    resting = {row.company_id: defaults.disabled_names(row.company) for row in rows}
+    return [_line(row, now) for row in rows if row.name not in resting[row.company_id]]
+
+
+def line_of(mapping: IntegrationTableMapping, now: datetime) -> Line:
+    """Return the schedule of one mapping, as it stands now."""
+    if hasattr(mapping, "oldest_run"):
+        return _line(mapping, now)
+    return _line(with_all(IntegrationTableMapping.objects.all()).get(pk=mapping.pk), now)
+
+
+def with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
+    """Add what says how schedules stand, and where their last runs begin."""
+    pause = SchedulePause.objects.filter(company=OuterRef("company_id")).values("message")
+    rows: QuerySet[Any] = runs.with_oldest(found).annotate(_pause=Subquery(pause))
+    return rows.select_related("schedule__job", "schedule__held_by", "company__connection")
+
+
+def _line(mapping: Any, now: datetime) -> Line:
+    kept, connection = schedule_of(mapping), getattr(mapping.company, "connection", None)
+    held = hold_reason_of(connection or DataverseConnection()) or (mapping._pause or "").rstrip(".")
+    entry = entry_of(mapping, kept, held=bool(held), finished=mapping.last_finished)
+    return Line(mapping, kept, entry, rules.status_of(entry, now), rules.is_late(entry, now), held)
+
+
+def schedule_of(mapping: IntegrationTableMapping) -> Schedule:
+    """Return what is kept of a mapping's runs; of one that never ran by itself, as nothing came of it yet."""
+    try:
+        return mapping.schedule
+    except Schedule.DoesNotExist:
+        return Schedule(mapping=mapping)
+
+
+def entry_of(
+    mapping: IntegrationTableMapping, kept: Schedule, *, held: bool = False, finished: datetime | None = None
+) -> Entry:
+    """Return the facts that decide about a schedule. finished: when a run that anybody asked for ended well."""
+    job = kept.job
+    return Entry(
+        scheduled=mapping.scheduled, every=mapping.every_minutes,
+        inactivity_timeout=mapping.inactivity_timeout_minutes, late_after=kept.late_after_minutes,
+        next_run_at=mapping.next_run_at, on_hold_since=mapping.on_hold_since, owed_since=kept.owed_since,
+        attempts=kept.attempts, failed=kept.failed_at is not None, held=held,
+        running=job is not None and job.state in (State.IN_PROCESS, State.POSTPONED),
+        last_success=max(filter(None, (kept.last_success_at, finished)), default=None),
+    )  # fmt: skip
+
+
+# -- what the tick does -----------------------------------------------------------------------------------------------
+
+
+def run_due(now: datetime) -> list[Job]:
+    """Take note of runs that ended, then start what is scheduled and due: one open job per mapping at most.
+
+    Nothing is started, and nothing is put off, while another organization answers and nobody has chosen what to do, or
+    while Dataverse does not serve. What is on hold due to inactivity is due once a record here has changed, too.
+    """
+    settle_ended(now)
+    started: list[Job] = []
+    due = IntegrationTableMapping.objects.select_related("company", "schedule__job").filter(
+        Q(next_run_at__lte=now) | Q(next_run_at=None) | Q(on_hold_since__isnull=False), scheduled=True,
+        company__connection__enabled=True, company__connection__other_organization_id=None,
+        schedule__failed_at=None,
+    )  # fmt: skip
+    pauses = {pause.company_id: pause for pause in SchedulePause.objects.all()}
+    waiting = set(_waiting_companies(now))
+    for mapping in due.order_by("company_id", "position"):
+        if len(started) == _STARTED_AT_ONCE:
+            break
+        if mapping.company_id in waiting or mapping.name in defaults.disabled_names(mapping.company):
+            continue
+        if not rules.is_due(entry_of(mapping, schedule_of(mapping)), now, woken=_is_woken(mapping)):
+            continue
+        pause = pauses.get(mapping.company_id)
+        if pause is not None and not _may_try(pause, now):
+            waiting.add(mapping.company_id)
+            continue
+        if (job := _start_due(mapping, now)) is not None:
+            started.append(job)
+            if pause is not None:
+                waiting.add(mapping.company_id)  # one of them asks; the others wait for its answer
+    return started
+
+
+def _waiting_companies(now: datetime) -> Iterable[int]:
+    """Return the companies with a job under way that waits for Dataverse, which asked to wait or does not answer."""
+    postponed = Job.objects.filter(state=State.POSTPONED).filter(Q(outage_since__isnull=False) | Q(not_before__gt=now))
+    return postponed.order_by().values_list("company_id", flat=True).distinct()
+
+
+def _may_try(pause: SchedulePause, now: datetime) -> bool:
+    """Claim the next try of a paused company: whether it is time, and no other tick has taken it."""
+    claim = SchedulePause.objects.filter(pk=pause.pk, next_try_at=pause.next_try_at, next_try_at__lte=now)
+    return bool(claim.update(next_try_at=now + rules.pause_before(pause.tries + 1)))
+
+
+def _start_due(mapping: IntegrationTableMapping, now: datetime) -> Job | None:
+    """Claim a due mapping by a conditional UPDATE, and start its run; None where another tick took it.
+
+    Where a run of the whole mapping waits already, that one counts; while one is in process, the next one waits.
+    """
+    planned = mapping.next_run_at or now
+    if (busy := _open_job(mapping)) is not None and busy.state != State.QUEUED:
+        return None  # it may have read past what woke this one: due until that run ends
+    with transaction.atomic():
+        unclaimed = IntegrationTableMapping.objects.filter(
+            pk=mapping.pk, next_run_at=mapping.next_run_at, scheduled=True
+        )
+        if not unclaimed.update(next_run_at=rules.next_run(now, mapping.every_minutes), on_hold_since=None):
+            return None
+        kept = schedule_of(mapping)
+        owed = kept.owed_since or planned
+        under_way = _open_job(mapping)
+        try:
+            job = under_way or start_synchronization(mapping=mapping, trigger=Trigger.SCHEDULE)
+        except Refusal as refusal:
+            mapping.next_run_at, kept.owed_since = rules.next_run(now, mapping.every_minutes), owed
+            _store(mapping, kept, Result.FAILED, now, began=now, why=(refusal.message, refusal.fix))
+            return None
+        Schedule.objects.update_or_create(mapping=mapping, defaults={"job": job, "owed_since": owed})
+    return None if under_way is not None else job
+
+
+def _open_job(mapping: IntegrationTableMapping) -> Job | None:
+    """Return the synchronization of the whole mapping that waits or runs already."""
+    return Job.objects.filter(
+        company_id=mapping.company_id, mapping_name=mapping.name, type=Type.SYNCHRONIZATION, state__in=OPEN_STATES,
+        selection_only=False,
+    ).first()  # fmt: skip
+
+
+def _is_woken(mapping: IntegrationTableMapping) -> bool:
+    """Return whether something changed here since a mapping is on hold: a record, or a deletion of one."""
+    if mapping.on_hold_since is None:
+        return False
+    return is_woken(mapping) or DuePair.objects.filter(mapping=mapping, waits=Waits.DELETED).exists()
+
+
+# -- what came of runs ------------------------------------------------------------------------------------------------
+
+
+def settle_ended(now: datetime, **where: Any) -> int:
+    """Take note of the runs that have ended, each once, however many processes look. Return how many there were.
+
+    where: conditions on the schedules.
+    """
+    ended = Schedule.objects.filter(job__state__in=ENDED_STATES, **where)
+    return sum(_settle(kept, now) for kept in ended.select_related("job", "mapping__company"))
+
+
+def on_job_ended(exclusive_key: str) -> None:
+    """Take note of a run that ended just now."""
+    settle_ended(timezone.now(), job__exclusive_key=exclusive_key)
+
+
+def _settle(kept: Schedule, now: datetime) -> bool:
+    job, mapping = kept.job, kept.mapping
+    if job is None:
+        return False
+    mapping.schedule = kept
+    result = rules.result_of(job.state, job.failure_reason, job.counters)
+    with transaction.atomic():
+        if not Schedule.objects.filter(pk=kept.pk, job=job).update(job=None):
+            return False  # another process took note of it
+        why = (job.failure_message or job.message, job.failure_fix) if job.state == State.FAILED else ("", "")
+        _store(mapping, kept, result, now, began=job.started_at or now, why=why)
+        if result is Result.PAUSED:
+            _pause(mapping.company, now, *why)
+        elif job.requests:
+            let_go(company=mapping.company, now=now)
+    return True
+
+
+def _store(
+    mapping: IntegrationTableMapping, kept: Schedule, result: Result, now: datetime, *, began: datetime,
+    why: tuple[str, str],
+) -> None:  # fmt: skip
+    """Store what a run leaves of its schedule. What a person changed of it meanwhile stays."""
+    entry = entry_of(mapping, kept)
+    after = rules.after_run(entry, result, now, began=began, may_rest=result is Result.IDLE and _may_rest(mapping))
+    values: dict[str, Any] = {
+        "job": None, "owed_since": after.owed_since, "attempts": after.attempts, "error": why[0], "error_fix": why[1],
+        "failed_at": (kept.failed_at or now) if after.failed else None,
+    }  # fmt: skip
+    if result in (Result.ACTIVE, Result.IDLE):
+        values["last_success_at"] = now
+    Schedule.objects.update_or_create(mapping=mapping, defaults=values)
+    unchanged = IntegrationTableMapping.objects.filter(pk=mapping.pk, scheduled=True, next_run_at=entry.next_run_at)
+    unchanged.update(next_run_at=after.next_run_at, on_hold_since=after.on_hold_since)
+
+
+def _may_rest(mapping: IntegrationTableMapping) -> bool:
+    """Return whether only a change here gives a mapping something to do, so that a change alone need wake it.
+
+    What comes from Dataverse, and what was left undone, is found by asking again; so is what keeps no stamps of its
+    changes.
+    """
+    if mapping.direction != Direction.TO:
+        return False
+    try:
+        if local_records.get_table(mapping).columns is not None:
+            return False
+    except local_records.Unusable:
+        return False
+    return not left_undone(mapping.company).filter(mapping=mapping).exists()
+
+
+def _pause(company: Company, now: datetime, message: str, fix: str) -> None:
+    """Put all schedules of a company on hold, since Dataverse does not serve; or note that it still does not."""
+    pause, made = SchedulePause.objects.get_or_create(
+        company=company,
+        defaults={"message": message, "fix": fix, "since": now, "next_try_at": now + rules.pause_before(1)},
+    )
+    if not made:
+        tries = pause.tries + 1
+        SchedulePause.objects.filter(pk=pause.pk).update(
+            message=message, fix=fix, tries=tries, next_try_at=now + rules.pause_before(tries)
+        )
+
+
+def let_go(*, company: Company, now: datetime) -> None:
+    """End the pause of a company's schedules, where there is one: what is due begins, and is not late for it."""
+    if SchedulePause.objects.filter(company=company).delete()[0]:
+        _begin_anew(company, now)
+
+
+def begin_again(company: Company, _user: Any = None) -> None:
+    """Let schedules go on once the connection is enabled: what was put off meanwhile is due now, and not late."""
+    SchedulePause.objects.filter(company=company).delete()
+    _begin_anew(company, timezone.now())
+
+
+def _begin_anew(company: Company, now: datetime) -> None:
+    overdue = IntegrationTableMapping.objects.filter(company=company, scheduled=True, next_run_at__lt=now)
+    overdue.update(next_run_at=now)
+    Schedule.objects.filter(mapping__company=company).update(owed_since=None)
+
+
+# -- what people do ---------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def hold(*, mapping: IntegrationTableMapping, user: Any = None) -> None:
+    """Set a schedule on hold until a person sets it ready. A run in process goes on. Repeatable."""
+    if not mapping.scheduled:
+        return
+    change_mapping(mapping=mapping, changes=Changes(scheduled=False))
+    held = {"held_by": user if user is not None and user.pk else None, "held_at": timezone.now()}
+    Schedule.objects.update_or_create(mapping=mapping, defaults=held)
+
+
+@transaction.atomic
+def set_ready(*, mapping: IntegrationTableMapping) -> None:
+    """Have a mapping run by itself again, the first time after one period; what failed before counts no more.
+
+    Repeatable: one that is ready keeps its next run.
+    """
+    kept = schedule_of(mapping)
+    if not mapping.scheduled:
+        change_mapping(mapping=mapping, changes=Changes(scheduled=True))
+    elif kept.failed_at is not None or mapping.on_hold_since is not None:
+        schedule(mapping, on=True)
+        mapping.save(update_fields=["next_run_at", "on_hold_since"])
+        forget_failures(mapping)
+
+
+def forget_failures(mapping: IntegrationTableMapping) -> None:
+    """Let what came of earlier runs count no more: the schedule was set anew."""
+    Schedule.objects.filter(mapping=mapping).update(
+        owed_since=None, attempts=0, failed_at=None, error="", error_fix="", held_by=None, held_at=None
+    )
+
+
+def note_saved(*, instance: IntegrationTableMapping, update_fields: Iterable[str] | None = None, **_: Any) -> None:
+    """Begin anew with a schedule whose mapping was set to run by itself or not, or more or less often (post_save)."""
+    if update_fields is not None and {"scheduled", "every_minutes"} & set(update_fields):
+        forget_failures(instance)
+
+
+@transaction.atomic
+def change(*, mapping: IntegrationTableMapping, every: int | None = None, late_after: int | None = None) -> None:
+    """Change how often a mapping runs by itself, and when it is late; in minutes. The next run moves with the first.
+
+    Raises NotUsable.
+    """
+    if every is not None:
+        change_mapping(mapping=mapping, changes=Changes(every_minutes=every))
+    if late_after is not None:
+        if not 1 <= late_after <= rules.MOST_LATE_MINUTES:
+            raise NotUsable(
+                f"A mapping cannot be late {late_after:,} minutes past its time.",
+                f"Choose 1 to {rules.MOST_LATE_MINUTES:,} minutes. Nothing was changed.",
+                field="late_after_minutes",
+            )
+        Schedule.objects.update_or_create(mapping=mapping, defaults={"late_after": timedelta(minutes=late_after)})
+
+
+@transaction.atomic
+def run_now(*, mapping: IntegrationTableMapping, user: Any = None) -> Job:
+    """Start a run now, whatever its time; one that waits or runs already is the one. Raises Refusal."""
+    job = _open_job(mapping) or start_synchronization(mapping=mapping, user=user)
+    Schedule.objects.update_or_create(mapping=mapping, defaults={"job": job})
+    return job

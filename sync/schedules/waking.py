@@ -1,0 +1,52 @@
+"""What wakes schedules: a record that is saved here has its mappings run within seconds.
+
+Many changes in a row start one run: what is due within moments already is left alone.
+"""
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Model, Q
+from django.utils import timezone
+
+from core.vocabulary import Direction
+from coupling.models import IntegrationTableMapping
+from masterdata import catalog
+
+logger = logging.getLogger(__name__)
+
+
+def note_record_saved(*, sender: type[Model], instance: Any, raw: bool = False, **_: Any) -> None:
+    """Wake the mappings of a record's table once what saves it is committed; receives post_save of every model."""
+    if not settings.JOB_WAKE_S or raw:
+        return
+    table = next((one for one in catalog.tables() if one.model is sender), None)
+    company = getattr(instance, "company_id", None)
+    if table is not None and company is not None:
+        transaction.on_commit(partial(wake, company, table.name), robust=True)
+
+
+def wake(company_id: int, table: str) -> int:
+    """Have the mappings of a table that go to Dataverse run in JOB_WAKE_S seconds. Return how many that changes.
+
+    Not those on hold, in Error or between two attempts, nor while the connection is not enabled.
+    """
+    now = timezone.now()
+    soon = now + timedelta(seconds=settings.JOB_WAKE_S)
+    later = Q(next_run_at__gt=soon) | Q(next_run_at=None, on_hold_since__isnull=False)
+    found = IntegrationTableMapping.objects.filter(
+        later, company=company_id, table=table, scheduled=True, company__connection__enabled=True,
+    ).exclude(direction=Direction.FROM).exclude(schedule__attempts__gt=0)  # fmt: skip
+    woken = IntegrationTableMapping.objects.filter(pk__in=list(found.values_list("pk", flat=True)), scheduled=True)
+    if not (count := woken.update(next_run_at=soon, on_hold_since=None)):
+        return 0
+    try:
+        current_app.send_task("sync.tasks.start_due", countdown=settings.JOB_WAKE_S, retry=False)
+    except Exception as error:
+        logger.warning("the broker did not take what wakes %s (%s); the tick starts it", table, error)
+    return count
