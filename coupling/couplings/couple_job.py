@@ -14,7 +14,7 @@ from uuid import UUID
 
 from core.vocabulary import ConflictOption, Direction
 from coupling import local_records
-from coupling.couplings.brakes import Brakes, coupling_stopped, record_not_created
+from coupling.brakes import Brakes, coupling_stopped, record_not_created
 from coupling.couplings.carry_out import carry_out
 from coupling.couplings.contact_relations import primary_contact_follow_ups
 from coupling.couplings.couple_writer import CouplingWriter

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
 from coupling import filters
+from coupling.brakes import LIMITS
 from coupling.filters.words import ColumnWords
 from coupling.mapping_files.types import (
     CRITERIA,
@@ -257,6 +258,8 @@ def _shown(setting: str, value: Any) -> str:
         return "Ask a person" if setting in _POLICIES else "blank"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if setting == "brakes":
+        return ", ".join(f"{LIMITS[name][0]} at most {one:,}" for name, one in value.items())
     if isinstance(value, dict):
         return ", ".join(f"{name} {one}" for name, one in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)

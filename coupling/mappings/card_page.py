@@ -15,7 +15,9 @@ from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
+from coupling.brakes import Brakes
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
+from coupling.mappings.brakes_form import BRAKE_NAMES, ON_CREATING, BrakeFields, entered_brakes
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -45,7 +47,7 @@ ANSWER = "sure"
 """The name by which the answer to a question comes back."""
 
 
-class MappingForm(forms.Form):
+class MappingForm(BrakeFields):
     """The settings that a person changes on a mapping."""
 
     direction = forms.ChoiceField(label="Direction", choices=Direction.choices)
@@ -108,8 +110,12 @@ class MappingForm(forms.Form):
     """What has to be answered before anything is stored."""
 
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
-        stored = {name: getattr(mapping, name) for name in self.base_fields}
-        super().__init__(data, initial=stored | {"insert_values": lines_of(mapping.insert_values)})
+        stored = {name: getattr(mapping, name) for name in self.base_fields if name not in BRAKE_NAMES}
+        limits = entered_brakes(Brakes.stored(mapping.brakes))
+        super().__init__(data, initial=stored | limits | {"insert_values": lines_of(mapping.insert_values)})
+        if mapping.direction == Direction.FROM:
+            for name in ON_CREATING:
+                del self.fields[name]
         known = record_templates.codes_for(mapping.company_id, mapping.table)
         if mapping.template:
             known.setdefault(mapping.template, "which is not there any more")
@@ -136,7 +142,9 @@ class MappingForm(forms.Form):
 
     def changes(self) -> Changes:
         """Return what the form, which is valid, is to change."""
-        return Changes(**self.cleaned_data)
+        values = {name: value for name, value in self.cleaned_data.items() if name not in BRAKE_NAMES}
+        sent = any(name in self.data for name in BRAKE_NAMES)
+        return Changes(**values, brakes=self.brakes.dump() if sent else None)
 
     def clean_template(self) -> str | None:
         """Return the choice; None where none was sent, which leaves it as it is."""
@@ -287,10 +295,12 @@ def _card(
     def field(name: str) -> Field:
         if may_map:
             return form.field(name, request.get_full_path())
-        value = getattr(one, name)
+        value = form.initial[name] if name in BRAKE_NAMES else getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
         shown = lines_of(value) if name == "insert_values" else shown
         blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
+        if name in BRAKE_NAMES:
+            shown = "no limit" if value is None else f"{value:,}"
         return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else blank)
 
     of_rows = one.uid_kind != "option"  # a choice has a caption alone, which goes one way
@@ -314,6 +324,7 @@ def _card(
         _schedule_tab(one, field("scheduled"), field("every_minutes"), run=run),
         FastTab("conflicts", "Conflicts", [field(name) for name in conflicts]),
         FastTab("matching", "Matching", [Field("Match on", _match_on(one)), field("blank_is_no_match")]),
+        FastTab("brakes", "Brakes", [field(name) for name in BRAKE_NAMES if name in form.fields]),
     ]
     return Page(
         one.name,

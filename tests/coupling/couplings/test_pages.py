@@ -112,7 +112,8 @@ def test_the_actions_lead_on_with_the_selected_mapping(as_, customer_mapping, wh
 def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mapping):
     values = {
         "direction": "to_integration_table", "update_conflict": "", "deletion_conflict": "restore", "every_minutes": 5,
-        "blank_is_no_match": "on", "blanks": "keep",
+        "blank_is_no_match": "on", "blanks": "keep", "stop_above": 50, "stop_above_percent": "",
+        "stop_coupled_above": 0,
     }  # fmt: skip
     shown = text(as_("Viewer").get(of_customer("mapping")))
     assert "Blank Values A blank blanks the other side" in shown
@@ -122,6 +123,9 @@ def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mappi
     assert (customer_mapping.direction, customer_mapping.blank_is_no_match) == ("to_integration_table", True)
     assert (customer_mapping.deletion_conflict, customer_mapping.synch_only_coupled) == ("restore", False)
     assert customer_mapping.blanks == "keep"
+    assert customer_mapping.brakes == {"created": 50, "coupled": 0}
+    again = as_("Mapper").get(of_customer("criteria")).content.decode()
+    assert re.search(r'name="stop_above"[^>]*value="50"|value="50"[^>]*name="stop_above"', again)
 
 
 def test_the_criteria_page_shows_which_records_and_rows_take_part(as_, customer_mapping):
