@@ -156,7 +156,8 @@ def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
             }
         )
     follow_ups += primary_contact_follow_ups(mapping, job)
-    context.finish(_message(job), follow_ups=follow_ups)
+    told = (_message(job), str(context.resume.get("note") or ""))
+    context.finish(" ".join(filter(None, told)), follow_ups=follow_ups)
 
 
 def _direction(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Direction:

@@ -56,7 +56,10 @@ def run_matching(
     )
     matching.run()
     total = context.job.total if context.job.total is not None else len(matching.decisions)
-    _note(context, "Keeping what was found" if keeps else "Writing", total, plan=matching.plan.kind, stage="match")
+    phase = "Keeping what was found" if keeps else "Writing"
+    with without_ending(), context.checkpoint() as point:
+        point.phase, point.total, point.plan = phase, total, matching.plan.kind
+        point.resume = {**context.resume, "stage": "match", "note": matching.note}
     return matching
 
 
@@ -76,7 +79,7 @@ def progress_notes(context: JobContext, of: str = "") -> Callable[[str, int, int
     return note_progress
 
 
-def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
+def _note(context: JobContext, phase: str, total: int | None) -> None:
     """Note how far reading is.
 
     A slice does not end here: see without_ending.
@@ -85,10 +88,6 @@ def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "",
         point.phase = phase
         if total is not None:
             point.total = total
-        if plan:
-            point.plan = plan
-        if stage:
-            point.resume = {**context.resume, "stage": stage}
 
 
 @contextmanager
