@@ -36,7 +36,7 @@ class Command(MappingCommand):
             "--match",
             nargs="+",
             action="extend",
-            metavar="FIELD[:PRIORITY][:cs][:as=HOW]",
+            metavar="FIELD[=COLUMN][:PRIORITY][:cs][:as=HOW]",
             help="Match on these fields instead of the stored ones, for this run only. HOW they are compared: "
             f"{', '.join(CompareAs)}.",
         )
