@@ -1,5 +1,6 @@
 """Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django import forms
@@ -18,6 +19,7 @@ from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Directi
 from coupling.brakes import Brakes
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
 from coupling.mappings.brakes_form import BRAKE_NAMES, ON_CREATING, BrakeFields, entered_brakes
+from coupling.mappings.card_state import changes_since, stored_state
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -106,13 +108,16 @@ class MappingForm(BrakeFields):
         help_text="One a line, COLUMN=VALUE: what a new row gets beside the mapped columns.",
     )
 
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
     asked: questions.Question | None = None
     """What has to be answered before anything is stored."""
 
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
-        stored = {name: getattr(mapping, name) for name in self.base_fields if name not in BRAKE_NAMES}
+        stored = {name: getattr(mapping, name) for name in self.base_fields if name not in (*BRAKE_NAMES, "seen")}
         limits = entered_brakes(Brakes.stored(mapping.brakes))
-        super().__init__(data, initial=stored | limits | {"insert_values": lines_of(mapping.insert_values)})
+        shown = {"insert_values": lines_of(mapping.insert_values), "seen": stored_state(mapping)}
+        super().__init__(data, initial=stored | limits | shown)
         if mapping.direction == Direction.FROM:
             for name in ON_CREATING:
                 del self.fields[name]
@@ -123,6 +128,11 @@ class MappingForm(BrakeFields):
             ("", "None"),
             *((code, f"{code} {text}".strip()) for code, text in known.items()),
         ]
+
+    def refuse_changed(self, mapping: IntegrationTableMapping, told: Sequence[str]) -> None:
+        """Tell what somebody changed since the page was opened; sent once more, the form replaces it."""
+        self.data = {**{name: self.data[name] for name in self.data}, "seen": stored_state(mapping)}
+        self.add_error(None, " ".join([*told, "Nothing was saved. What you chose is below; save again to replace it."]))
 
     def ask(self, question: questions.Question) -> None:
         """Show a question by the first field that it is about: yes stores what was typed, no takes it back."""
@@ -142,7 +152,7 @@ class MappingForm(BrakeFields):
 
     def changes(self) -> Changes:
         """Return what the form, which is valid, is to change."""
-        values = {name: value for name, value in self.cleaned_data.items() if name not in BRAKE_NAMES}
+        values = {name: value for name, value in self.cleaned_data.items() if name not in (*BRAKE_NAMES, "seen")}
         sent = any(name in self.data for name in BRAKE_NAMES)
         return Changes(**values, brakes=self.brakes.dump() if sent else None)
 
@@ -223,6 +233,9 @@ def _builders(request: HttpRequest, one: IntegrationTableMapping, sent: QueryDic
 
 def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm, made: Builders | None) -> bool:
     """Store what the form and the builders say, and tell what that means. Returns whether it was stored."""
+    if told := changes_since(one, form.cleaned_data["seen"], filters=made is not None):
+        form.refuse_changed(one, told)
+        return False
     try:
         filled = made.changes() if made is not None else {}
         changes = replace(form.changes(), **filled)
@@ -311,6 +324,7 @@ def _card(
             "general",
             "General",
             [
+                *([Field(form_field=form["seen"])] if may_map else []),
                 Field("Table", table_cell(one)),
                 Field("Integration Table", one.integration_table),
                 field("direction"),
