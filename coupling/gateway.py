@@ -17,7 +17,7 @@ from connection_setup.connection.state import connection_of
 from coupling import filters, row_bodies, row_filters
 from coupling.day_values import ReadColumns, day_columns, day_of
 from coupling.models import IntegrationTableMapping
-from coupling.rows import ColumnPage, RemoteRow, ScanPage, WriteResult
+from coupling.rows import ColumnPage, RemoteRow, ScanPage, TooManyRows, WriteResult
 from coupling.unmapped_rows import known_columns, unnamed_row
 from coupling.write_results import write_results
 from dataverse import bulk, metadata, odata, ranges, table_scan
@@ -220,11 +220,12 @@ class Gateway:
         *,
         outside: bool = False,
         pages: int | None = None,
+        whole: bool = False,
         page_size: int = PAGE_SIZE,
     ) -> list[RemoteRow]:
         """Return the rows that meet one of the $filter texts, inside the integration filter or outside; each once.
 
-        pages: at most so many of each text; None for all.
+        pages: at most so many of each text, None for all; whole: where there are more, TooManyRows is raised.
         """
         own = self.filter_text(mapping, outside=outside)
         read, select = self._readers(mapping, columns), self._select(mapping, columns)
@@ -232,14 +233,13 @@ class Gateway:
         def read_rows(text: str) -> list[Row]:
             text = odata.all_of(own, text)
             found = self._client.pages(mapping.entity_set, select=select, filter=text, page_size=page_size)
-            return [row for page in islice(found, pages) for row in page.rows]
+            rows = [row for page in islice(found, pages) for row in page.rows]
+            if whole and next(found, None) is not None:
+                raise TooManyRows
+            return rows
 
-        found: dict[UUID, RemoteRow] = {}
-        for rows in self._client.map(read_rows, wanted):
-            for row in rows:
-                made = self._row(mapping, row, read)
-                found[made.id] = made
-        return list(found.values())
+        made = (self._row(mapping, row, read) for rows in self._client.map(read_rows, wanted) for row in rows)
+        return list({row.id: row for row in made}.values())
 
     def look_up(
         self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: str, *, link: str = "", page_size: int

@@ -15,7 +15,7 @@ class CouplingParameters(JobParameters, frozen=True):
     conflict: the side that wins then; blank_is_no_match: a blank local value matches nothing, instead of dropping its
     field; full_after: a full synchronization follows that creates, either way, what found no partner.
 
-    stop_above, stop_above_percent, stop_coupled_above: the brakes (coupling.couplings.brakes), None for none; preview:
+    stop_above, stop_above_percent, stop_coupled_above: the brakes (coupling.brakes), None for none; preview:
     the job of the preview whose pairs are carried out, instead of matching anew.
     """
 

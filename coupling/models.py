@@ -70,6 +70,9 @@ class IntegrationTableMapping(OfCompany, models.Model):
     )
     synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
     create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
+    brakes = models.JSONField(
+        default=dict, blank=True, help_text="Above what a coupling stops, as coupling.brakes dumps it: {} for no limit."
+    )
     blank_is_no_match = models.BooleanField("Blank values: don't match", default=False)
     multi_company = models.BooleanField(
         "Multi-Company Synchronization Enabled",

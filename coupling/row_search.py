@@ -1,4 +1,4 @@
-"""Searching Dataverse rows as a person does: by name, number, e-mail address, phone or id, as $filter text."""
+"""Searching Dataverse rows as a person does: by name, number, city, e-mail address, phone or id, as $filter text."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,9 @@ from dataverse import odata
 from dataverse.types import ColumnInfo
 from masterdata.catalog import LocalTable
 
-_MAILS = ("e_mail", "e_mail_2")
+SEARCHED_BY = "Search by name, number, city, mail or phone"
+"""What fields for such a search are called."""
+_PLACES_AND_MAILS = ("city", "e_mail", "e_mail_2")
 _PHONES = ("phone_no", "mobile_phone_no")
 _TELLING = ("city", "phone_no", "e_mail")
 """Local fields whose columns tell rows of one name apart."""
@@ -38,7 +40,7 @@ class SearchColumns:
 def search_columns(
     mapping: IntegrationTableMapping, table: LocalTable, infos: Mapping[str, ColumnInfo], primary: str, name: str
 ) -> SearchColumns:
-    """Return the columns that a mapping's rows are searched by: those that its key, name, mail and phone fields map.
+    """Return the columns that a mapping's rows are searched by: those that key, name, city, mail and phone fields map.
 
     primary, name: the columns of the row's id and of its name.
     """
@@ -51,7 +53,7 @@ def search_columns(
         return [column for field in fields for column in by_field.get(field, ())]
 
     own = [name] if name in infos and infos[name].type in _TEXTS else []
-    texts = [*own, *columns((table.title, table.key, *_MAILS))]
+    texts = [*own, *columns((table.title, table.key, *_PLACES_AND_MAILS))]
     telling = [column for column in columns((table.key, *_TELLING)) if column != name]
     return SearchColumns(
         primary,
@@ -77,6 +79,16 @@ def search_filter(text: str, columns: SearchColumns) -> str:
         parts += [odata.contains(column, "%".join(digits)) for column in columns.phones]
     # Where no column can have the text in it no row does: without a filter Dataverse would give every row.
     return odata.any_of(*parts) if parts else odata.eq(columns.primary, UUID(int=0))
+
+
+def phone_hint(text: str) -> str:
+    """Return how a text is looked for as a phone number, or why it is not; "" for what is none."""
+    digits = sum(one.isdigit() for one in text)
+    if not digits or _NO_PHONE.search(text):
+        return ""
+    if digits < _FEWEST_DIGITS:
+        return f"A phone number is looked for from {_FEWEST_DIGITS} digits on."
+    return f"Phone numbers are looked for by their last {_LAST_DIGITS} digits, however they are written."
 
 
 def phone_digits(text: str) -> str:

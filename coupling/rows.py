@@ -26,6 +26,10 @@ class Criterion:
     compare_as: CompareAs = CompareAs.TEXT
 
 
+class TooManyRows(Exception):
+    """A filter that was to find few rows found more pages of them than are read."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteRow:
     """A Dataverse row as the pure modules see it: values by column, lookups as GUIDs, `version` its etag."""

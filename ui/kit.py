@@ -98,6 +98,8 @@ class Action:
     """Hidden values a POST carries."""
     dialog: bool = False
     """The link leads to a confirm page (ui.render.confirm) and may open as a dialog."""
+    copies: bool = False
+    """Where scripts run, the link's whole address is copied instead of followed."""
     with_form: bool = False
     """It submits the page's form to its own address, so that what was typed goes along."""
 

@@ -128,6 +128,8 @@ class Listing:
     columns: Sequence[Column]
     filters: Sequence[Filter] = ()
     search: Sequence[str] = ()
+    cards: bool = False
+    """On a narrow screen each row is a card: its first cell the title, the others with their columns' names."""
     key: str = "system_id"
     selectable: bool = False
     row_url: Callable[[Any], str] | None = None

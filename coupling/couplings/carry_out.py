@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from coupling import claims, filters, local_records
-from coupling.couplings.match_step import without_ending
+from coupling.couplings.match_step import progress_notes, without_ending
 from coupling.couplings.new_pairs import insert_choices, insert_pairs, note_new
 from coupling.couplings.preview_changes import AGAIN, Change, changes_of_records, partners_now, taken_since
 from coupling.couplings.preview_store import PreviewTicks, compared_fields, preview_groups
@@ -36,6 +36,7 @@ class _Row(NamedTuple):
 
 
 _WITHOUT_MATCH = (Found.NEW, Found.NEAR)
+_AGAIN = "Matching again what is to be created"
 
 
 def _matches_now(decision: Decision, mapping: IntegrationTableMapping) -> Change:
@@ -109,6 +110,7 @@ class _Carrying:
             else:
                 point.outcomes += map(self._queued, left)
             point.processed(len(records))
+            point.phase = "Writing"
             point.resume = {**self.context.resume, "stage": "match", "part": part.pk}
 
     def _matched_since(self) -> Mapping[bytes, Change]:
@@ -116,7 +118,7 @@ class _Carrying:
         kept: Mapping[bytes, Change] | None = self.context.kept.get("matched since")
         if kept is None:
             with without_ending(), self.context.checkpoint() as point:
-                point.phase = "Matching again what is to be created"
+                point.phase = _AGAIN
             kept = self._match_again()
             self.context.kept["matched since"] = kept
         return kept
@@ -128,8 +130,9 @@ class _Carrying:
         if len(ids) <= MAX_PROBED_RECORDS:
             records = records.filter(system_id__in=ids)
         run = MatchingRun(
-            self.mapping, asked.criteria, self.gateway, records, asked.blank_is_no_match, only_matches=True
-        )
+            self.mapping, asked.criteria, self.gateway, records, asked.blank_is_no_match,
+            on_part=progress_notes(self.context, "Matching again"), only_matches=True,
+        )  # fmt: skip
         decisions = run.run()
         return {
             decisions.id_at(at): _matches_now(decisions.decision_at(at), self.mapping)

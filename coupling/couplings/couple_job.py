@@ -14,7 +14,7 @@ from uuid import UUID
 
 from core.vocabulary import ConflictOption, Direction
 from coupling import local_records
-from coupling.couplings.brakes import Brakes, coupling_stopped, record_not_created
+from coupling.brakes import Brakes, coupling_stopped, record_not_created
 from coupling.couplings.carry_out import carry_out
 from coupling.couplings.contact_relations import primary_contact_follow_ups
 from coupling.couplings.couple_writer import CouplingWriter
@@ -156,7 +156,8 @@ def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
             }
         )
     follow_ups += primary_contact_follow_ups(mapping, job)
-    context.finish(_message(job), follow_ups=follow_ups)
+    told = (_message(job), str(context.resume.get("note") or ""))
+    context.finish(" ".join(filter(None, told)), follow_ups=follow_ups)
 
 
 def _direction(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Direction:

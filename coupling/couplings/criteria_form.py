@@ -9,9 +9,10 @@ from django.http import HttpRequest
 
 from core.refusals import Refusal
 from core.vocabulary import CompareAs, ConflictOption, Direction
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
+from coupling.mappings.brakes_form import ON_CREATING, BrakeFields, entered_brakes
 from coupling.matching.criteria import available_criteria, field_caption
 from coupling.models import IntegrationTableMapping, Selection
 from coupling.page_parts import ASK_A_PERSON
@@ -19,11 +20,8 @@ from coupling.records import selections
 from coupling.rows import Criterion
 from ui.kit import Notice
 
-MOST = 1_000_000_000
-"""The largest limit that a brake takes."""
 
-
-class SettingsForm(forms.Form):
+class SettingsForm(BrakeFields):
     """What happens with the matches."""
 
     synchronize = forms.BooleanField(
@@ -44,34 +42,14 @@ class SettingsForm(forms.Form):
         "matches too: these are likely duplicates.",
     )
 
-    stop_above = forms.IntegerField(
-        label="Stop if more than",
-        required=False,
-        min_value=0,
-        max_value=MOST,
-        help_text="would be created. Then none is; what was coupled stays.",
-    )
-    stop_above_percent = forms.IntegerField(
-        label="Stop if more than (%)",
-        required=False,
-        min_value=0,
-        max_value=100,
-        help_text="of the records that take part would be created.",
-    )
-    stop_coupled_above = forms.IntegerField(
-        label="Stop coupling if more than",
-        required=False,
-        min_value=0,
-        max_value=MOST,
-        help_text="would be coupled. Then none is.",
-    )
+    field_order = ("synchronize", "conflicts", "create_new")
 
     def __init__(self, mapping: IntegrationTableMapping, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if mapping.direction != Direction.BIDIRECTIONAL:
             del self.fields["conflicts"]
         if mapping.direction == Direction.FROM:
-            for name in ("create_new", "stop_above", "stop_above_percent"):
+            for name in ("create_new", *ON_CREATING):
                 del self.fields[name]
 
 
@@ -124,6 +102,7 @@ class CriteriaForm:
                 "synchronize": mapping.synch_after_coupling,
                 "conflicts": mapping.update_conflict,
                 "create_new": mapping.create_new,
+                **entered_brakes(Brakes.stored(mapping.brakes)),
             },
         )
         rows = [
@@ -145,8 +124,7 @@ class CriteriaForm:
             mapping,
             initial={
                 "synchronize": asked.synchronize, "conflicts": asked.conflict.value, "create_new": asked.create,
-                "stop_above": asked.stop_above, "stop_above_percent": asked.stop_above_percent,
-                "stop_coupled_above": asked.stop_coupled_above,
+                **entered_brakes(Brakes.asked(asked)),
             },
         )  # fmt: skip
         entered.fill_in(asked.criteria)
@@ -192,8 +170,7 @@ class CriteriaForm:
     @property
     def brakes(self) -> Brakes:
         """The brakes that were entered."""
-        values = self._values
-        return Brakes(values.get("stop_above"), values.get("stop_above_percent"), values.get("stop_coupled_above"))
+        return self.settings_form.brakes
 
     @property
     def _values(self) -> Mapping[str, Any]:
@@ -207,4 +184,5 @@ class CriteriaForm:
             bool(values.get("synchronize")),
             bool(values.get("create_new")) and "create_new" in self.settings_form.fields,
             str(values.get("conflicts") or "") if "conflicts" in self.settings_form.fields else "",
+            self.brakes,
         )

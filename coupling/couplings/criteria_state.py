@@ -6,6 +6,7 @@ import msgspec
 from auditlog.models import LogEntry
 
 from core.vocabulary import CompareAs, ConflictOption
+from coupling.brakes import LIMITS
 from coupling.matching.criteria import available_criteria, field_caption
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.page_parts import ASK_A_PERSON
@@ -30,6 +31,7 @@ class State(msgspec.Struct, frozen=True):
     synchronize: bool
     create_new: bool
     conflicts: str
+    brakes: dict[str, int] = {}
 
 
 def stored_state(mapping: IntegrationTableMapping) -> str:
@@ -57,6 +59,11 @@ def changes_since(mapping: IntegrationTableMapping, seen: str) -> list[str]:
     if then.conflicts != now.conflicts:
         word = ConflictOption(now.conflicts).label if now.conflicts else ASK_A_PERSON
         told.append(f"Resolve Update Conflicts is {word} now.")
+    told += [
+        f"Stop if more are {words} than is {now.brakes.get(name, 'blank')} now."
+        for name, (words, _) in LIMITS.items()
+        if then.brakes.get(name) != now.brakes.get(name)
+    ]
     return [*told, *_who(mapping)]
 
 
@@ -66,7 +73,7 @@ def _state(mapping: IntegrationTableMapping) -> State:
             one.pk: Criterion(one.use_for_match, one.case_sensitive, one.match_priority, one.compare_as)
             for one in available_criteria(mapping)
         },
-        mapping.synch_after_coupling, mapping.create_new, mapping.update_conflict,
+        mapping.synch_after_coupling, mapping.create_new, mapping.update_conflict, mapping.brakes,
     )  # fmt: skip
 
 

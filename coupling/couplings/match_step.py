@@ -1,7 +1,7 @@
 """The step that coupling jobs and their previews share: read both sides and decide, with the progress on the job."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,16 +42,6 @@ def run_matching(
     keeps: bool = False,
 ) -> MatchingRun:
     """Read both sides and decide, noting the progress on the job. keeps: what a preview needs is kept of both sides."""
-    last_note = 0.0
-
-    def note_progress(phase: str, done: int, total: int | None) -> None:
-        nonlocal last_note
-        if time.monotonic() - last_note < PROGRESS_INTERVAL_S:
-            return
-        last_note = time.monotonic()
-        note = f"{phase}: {done:,}" if done else phase
-        _note(context, note, total if phase.startswith("Reading") and context.job.total is None else None)
-
     columns = gateway.table(mapping).columns
     look = column_looks.preview if keeps else column_looks.look
     require_criteria(look(mapping, columns), given)
@@ -61,16 +51,35 @@ def run_matching(
         gateway,
         records_to_match(context, mapping),
         blank_is_no_match=CouplingParameters.load(context.parameters).blank_is_no_match,
-        on_part=note_progress,
+        on_part=progress_notes(context),
         keeps=keeps,
     )
     matching.run()
     total = context.job.total if context.job.total is not None else len(matching.decisions)
-    _note(context, "Keeping what was found" if keeps else "Writing", total, plan=matching.plan.kind, stage="match")
+    phase = "Keeping what was found" if keeps else "Writing"
+    with without_ending(), context.checkpoint() as point:
+        point.phase, point.total, point.plan = phase, total, matching.plan.kind
+        point.resume = {**context.resume, "stage": "match", "note": matching.note}
     return matching
 
 
-def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
+def progress_notes(context: JobContext, of: str = "") -> Callable[[str, int, int | None], None]:
+    """Return what notes on the job how far reading is, and ends it where somebody cancels it. of: what is read for."""
+    last_note = 0.0
+
+    def note_progress(phase: str, done: int, total: int | None) -> None:
+        nonlocal last_note
+        if time.monotonic() - last_note < PROGRESS_INTERVAL_S:
+            return
+        last_note = time.monotonic()
+        note = f"{phase}: {done:,}" if done else phase
+        is_first = phase.startswith("Reading") and context.job.total is None
+        _note(context, f"{of}. {note}" if of else note, total if is_first else None)
+
+    return note_progress
+
+
+def _note(context: JobContext, phase: str, total: int | None) -> None:
     """Note how far reading is.
 
     A slice does not end here: see without_ending.
@@ -79,10 +88,6 @@ def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "",
         point.phase = phase
         if total is not None:
             point.total = total
-        if plan:
-            point.plan = plan
-        if stage:
-            point.resume = {**context.resume, "stage": stage}
 
 
 @contextmanager

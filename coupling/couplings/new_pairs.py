@@ -1,4 +1,8 @@
-"""Inserting the couplings that a job decided on; a record or a row that somebody else coupled keeps that coupling."""
+"""Inserting the couplings that a job decided on; a record or a row that somebody else coupled keeps that coupling.
+
+So does a row that a record of another table got meanwhile: two jobs at once, of customers and of vendors, may both have
+found the same account free.
+"""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -12,6 +16,7 @@ _COUPLING_FIELDS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
     "criterion", "created_at", "id",
 )  # fmt: skip
+_IDS_PER_QUERY = 500
 _OPTION_FIELDS = ("company_id", "mapping_id", "local_id", "value", "caption", "job_id")
 
 
@@ -25,8 +30,50 @@ def insert_pairs(
 ) -> tuple[Sequence[int], Sequence[int]]:
     """Insert the couplings that are not there yet; return the places of those that are made, and their ids.
 
-    Ids come as 32 digits each; criteria: the priority that each pair was matched by.
+    Ids come as 32 digits each; criteria: the priority that each pair was matched by. Call it inside the transaction
+    that saves what became of the records.
     """
+    if taken := _taken_by_other_tables(mapping, row_ids):
+        free = [at for at, row_id in enumerate(row_ids) if row_id not in taken]
+        places, made_ids = _insert(
+            mapping, job_id, organization, [local_ids[at] for at in free], [row_ids[at] for at in free],
+            [criteria[at] for at in free],
+        )  # fmt: skip
+        return [free[place] for place in places], made_ids
+    return _insert(mapping, job_id, organization, local_ids, row_ids, criteria)
+
+
+def _taken_by_other_tables(mapping: IntegrationTableMapping, row_ids: Sequence[str]) -> set[str]:
+    """Return which of the rows are coupled with records of other tables of the company, as 32 digits each.
+
+    Until the transaction ends, no other job inserts couplings with rows of this Dataverse table: what is free stays so.
+    """
+    own = IntegrationTableMapping.objects.filter(company=mapping.company_id)
+    same = own.filter(integration_table=mapping.integration_table, uid_kind=mapping.uid_kind)
+    others = list(same.exclude(table=mapping.table).values_list("pk", flat=True))
+    if not row_ids or not others:
+        return set()
+    list(same.order_by("pk").select_for_update(no_key=True).values_list("pk"))  # inserting pairs by hand goes on
+    elsewhere = Coupling.objects.filter(mapping__in=others)
+    if not elsewhere.exists():
+        return set()
+    taken: set[str] = set()
+    for start in range(0, len(row_ids), _IDS_PER_QUERY):
+        part = row_ids[start : start + _IDS_PER_QUERY]
+        found = elsewhere.filter(company=mapping.company_id, integration_id__in=part)
+        taken |= {row_id.hex for row_id in found.values_list("integration_id", flat=True)}
+    return taken
+
+
+def _insert(
+    mapping: IntegrationTableMapping,
+    job_id: int,
+    organization: UUID,
+    local_ids: Sequence[str],
+    row_ids: Sequence[str],
+    criteria: Sequence[int],
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Insert these couplings; see insert_pairs."""
     count = len(local_ids)
     if not count:
         return range(0), range(0)

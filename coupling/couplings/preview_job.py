@@ -91,7 +91,7 @@ def _finish(
             complete=True, numbers=dict(numbers), orders=orders, kept_until=timezone.now() + KEPT
         )
         point.total = total
-        point.finish(_message(numbers))
+        point.finish(" ".join(filter(None, (_message(numbers), matching.note))))
 
 
 def _message(numbers: Mapping[str, int]) -> str:

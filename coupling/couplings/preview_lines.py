@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.refusals import joined
-from coupling.couplings.brakes import coupling_stopped, record_not_created
+from coupling.brakes import coupling_stopped, record_not_created
 from coupling.couplings.preview_store import (
     brakes_of,
     compared_fields,

@@ -86,6 +86,7 @@ class PreviewList:
             decorate=self._decorate,
             row_label=lambda row: row.record.key,
             ticks=ticks,
+            cards=True,
             empty=Notice(_EMPTY.get(self.tab.name, "Nothing here."), title="None"),
         )
 

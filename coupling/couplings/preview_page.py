@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from core.roles import Can, may
 from coupling import local_records
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
 from coupling.couplings.preview_list import TABS, PreviewList, Tab
 from coupling.couplings.preview_services import why_stopped
 from coupling.couplings.preview_store import PreviewRecords, PreviewTicks, brakes_of, can_create, count_matched
@@ -170,6 +170,7 @@ def _actions(request: HttpRequest, job: Job, mapping: IntegrationTableMapping, *
         query = {name: request.GET.get(name, "") for name in ("tab", "q", "by")}
         export = company_url("coupling:export-preview", company, preview=job.pk, query=query)
         actions.append(Action("Export to CSV", export, icon="export"))
+        actions.append(Action("Copy Link", preview_url(job, tab=request.GET.get("tab", "")), icon="copy", copies=True))
     actions.append(Action("Job", listings.job_url(job, company), icon="job"))
     return actions
 

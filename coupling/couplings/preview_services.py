@@ -12,7 +12,7 @@ from django.utils import timezone
 from core import bulk
 from core.refusals import Refusal
 from core.vocabulary import Direction
-from coupling.couplings.brakes import Brakes, coupling_stopped, creating_stopped
+from coupling.brakes import Brakes, coupling_stopped, creating_stopped
 from coupling.couplings.preview_store import PreviewTicks, brakes_of, count_matched
 from coupling.couplings.services import description, start_preview_of
 from coupling.job_parameters import CouplingParameters

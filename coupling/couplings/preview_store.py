@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from core.vocabulary import Direction
 from coupling import local_records
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
 from coupling.job_parameters import CouplingParameters
 from coupling.matching import criteria
 from coupling.matching.explanation import Searched, SearchedField

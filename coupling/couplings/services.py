@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import claims, local_records
-from coupling.couplings.brakes import NO_BRAKES, Brakes
+from coupling.brakes import Brakes
 from coupling.couplings.by_hand_rules import Pair, Refused, Standing, decide
 from coupling.couplings.coupled_records import keep_outcomes
 from coupling.couplings.pair_outcomes import names_of_pairs
@@ -49,7 +49,7 @@ def start_coupling(
     parent: Job | None = None,
     strict: bool = True,
     full_after: bool = False,
-    brakes: Brakes = NO_BRAKES,
+    brakes: Brakes | None = None,
 ) -> Job:
     """Queue match-based coupling of the mapping's uncoupled records, or of a selection among them.
 
@@ -90,7 +90,7 @@ def start_preview(
     only_unmatched: bool = False,
     synchronize: bool | None = None,
     conflicts: str | None = None,
-    brakes: Brakes = NO_BRAKES,
+    brakes: Brakes | None = None,
     user: Any = None,
 ) -> Job:
     """Queue a preview of what start_coupling would do, with the same arguments; it changes nothing on either side.
@@ -138,11 +138,12 @@ def _asked(
     create_new: bool | None,
     synchronize: bool | None,
     conflicts: str | None,
-    brakes: Brakes,
+    brakes: Brakes | None,
     *,
     only_unmatched: bool,
 ) -> CouplingParameters:
     """Return the parameters of a coupling; what is not given counts as stored on the mapping. Raises Refusal."""
+    brakes = Brakes.stored(mapping.brakes) if brakes is None else brakes
     chosen = (mapping.update_conflict if conflicts is None else conflicts) or ConflictOption.ASK
     if mapping.direction != Direction.BIDIRECTIONAL:
         chosen = ConflictOption.ASK

@@ -7,6 +7,7 @@ kept is shown, with the couplings as they are here.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,12 +63,15 @@ class CandidateRow:
 
 @dataclass(slots=True)
 class FailureSeen:
-    """A failed record with the outcome it is told by, and what came into question for it; more: rows not listed."""
+    """A failed record with the outcome it is told by, and what came into question for it; more: rows not listed;
+    changed: whether one of the rows was changed or deleted in Dataverse since somebody ignored the record.
+    """
 
     failed: FailedRecord
     outcome: JobOutcome | None
     candidates: list[CandidateRow] = field(default_factory=list)
     more: int = 0
+    changed: bool = False
 
     @property
     def fields(self) -> list[Mapping[str, Any]]:
@@ -199,7 +203,8 @@ class _Reading:
     def fill_in(self, lines: Sequence[FailureSeen], jobs: Mapping[int, Job]) -> None:
         """Give each line its candidates as they are now, all that there are."""
         columns = {str(one.get("integration")) for line in lines for one in line.fields}
-        wanted = [name for name in (*sorted(columns), self.city, *self.phones, _OWNER) if name in self.infos]
+        known_by = (*sorted(columns), self.city, *self.phones, _OWNER, self.mapping.modified_on_column)
+        wanted = [name for name in known_by if name in self.infos]
         seen = RowsSeen(self.mapping, self.gateway, user=self.user, columns=wanted)
         further = find_further_rows(self.mapping, self.gateway, [line.failed for line in lines if line.more], jobs)
         for line in lines:
@@ -215,6 +220,7 @@ class _Reading:
         owners.read([row.row.values.get(_OWNER) for row in rows.values() if row.named])
         for line in lines:
             line.candidates = [self._as_now(one, rows, owners) for one in line.candidates]
+            line.changed = any(self._changed_since(one, line.failed.ignored_at) for one in line.candidates)
 
     def _as_now(self, one: CandidateRow, rows: Mapping[UUID, SeenRow], owners: OwnerNames) -> CandidateRow:
         row_id = row_id_of(one)
@@ -236,6 +242,13 @@ class _Reading:
             url=self._url(row_id),
             values=values,
         )
+
+    def _changed_since(self, one: CandidateRow, ignored_at: datetime | None) -> bool:
+        """Return whether a row was changed, or deleted, after its record was ignored."""
+        if ignored_at is None:
+            return False
+        changed_at = str(one.values.get(self.mapping.modified_on_column) or "")
+        return one.gone or (changed_at != "" and datetime.fromisoformat(changed_at) > ignored_at)
 
     def _url(self, row_id: UUID) -> str:
         query = f"pagetype=entityrecord&etn={self.mapping.integration_table}&id={row_id}"

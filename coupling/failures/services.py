@@ -16,7 +16,7 @@ MOST_OF_REASON = 200
 
 @transaction.atomic
 def ignore(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) -> int:
-    """Ignore failed records, with a reason, until either side changes. Return how many.
+    """Ignore failed records, with a reason, until they change here or a job sees that Dataverse did. Return how many.
 
     Raises Refusal without a reason, EmptySelection.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
 from coupling import filters
+from coupling.brakes import LIMITS
 from coupling.filters.words import ColumnWords
 from coupling.mapping_files.types import (
     CRITERIA,
@@ -194,14 +195,14 @@ def _says_mapping(one: Change) -> str:
 
 
 def _says_setting(one: Change) -> str:
-    words = (_shown(one.setting, value) for value in (one.before, one.after))
+    words = (setting_words(one.setting, value) for value in (one.before, one.after))
     return "{} was {} and becomes {}.".format(SETTINGS[one.setting], *words)
 
 
 def _says_field(one: Change) -> str:
     if one.action != CHANGED:
         return f"the field {one.item} is {one.action}."
-    words = (_shown(one.setting, value) for value in (one.before, one.after))
+    words = (setting_words(one.setting, value) for value in (one.before, one.after))
     return "{} of the field {} was {} and becomes {}.".format(FIELD_SETTINGS[one.setting], one.item, *words)
 
 
@@ -243,7 +244,7 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _shown(setting: str, value: Any) -> str:
+def setting_words(setting: str, value: Any) -> str:
     """Return the value of a setting as a sentence has it."""
     if setting in ("table_filter", "integration_filter"):
         return filter_words(value)
@@ -257,6 +258,8 @@ def _shown(setting: str, value: Any) -> str:
         return "Ask a person" if setting in _POLICIES else "blank"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if setting == "brakes":
+        return ", ".join(f"{LIMITS[name][0]} at most {one:,}" for name, one in value.items())
     if isinstance(value, dict):
         return ", ".join(f"{name} {one}" for name, one in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
 from coupling import filters, mapping_names
+from coupling.brakes import LIMITS
 from coupling.mapping_files.tree import Node, read_bytes
 from coupling.mapping_files.types import (
     FIELD_OF_DEFAULTS,
@@ -138,6 +139,11 @@ def _values(node: Node, where: str) -> dict[str, Any]:
     return {name: one.value for name, one in rows.items()}
 
 
+def _brakes(node: Node, where: str) -> dict[str, int]:
+    found = _keys(node, where, tuple(LIMITS), ())
+    return {name: _number(0, LIMITS[name][1])(found[name], f"{where}, {name}") for name in LIMITS if name in found}
+
+
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +223,7 @@ _MAPPING: Mapping[str, Read] = {
     "blanks": _word(*_BLANKS),
     "synch_after_coupling": _yes_or_no,
     "create_new": _yes_or_no,
+    "brakes": _brakes,
     "blank_is_no_match": _yes_or_no,
     "scheduled": _yes_or_no,
     "every_minutes": _number(1, 10_080),

@@ -133,7 +133,7 @@ def _written(name: str, value: Any) -> Any:
         return "ask"
     if isinstance(value, tuple):
         return list(value)
-    return dict(sorted(value.items())) if name == "insert_values" else _plain(value)
+    return dict(sorted(value.items())) if name in ("insert_values", "brakes") else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django import forms
@@ -15,7 +16,10 @@ from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
+from coupling.brakes import Brakes
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
+from coupling.mappings.brakes_form import BRAKE_NAMES, ON_CREATING, BrakeFields, entered_brakes
+from coupling.mappings.card_state import changes_since, stored_state
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -46,7 +50,7 @@ ANSWER = "sure"
 """The name by which the answer to a question comes back."""
 
 
-class MappingForm(forms.Form):
+class MappingForm(BrakeFields):
     """The settings that a person changes on a mapping."""
 
     direction = forms.ChoiceField(label="Direction", choices=Direction.choices)
@@ -105,12 +109,19 @@ class MappingForm(forms.Form):
         help_text="One a line, COLUMN=VALUE: what a new row gets beside the mapped columns.",
     )
 
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
     asked: questions.Question | None = None
     """What has to be answered before anything is stored."""
 
     def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
-        stored = {name: getattr(mapping, name) for name in self.base_fields}
-        super().__init__(data, initial=stored | {"insert_values": lines_of(mapping.insert_values)})
+        stored = {name: getattr(mapping, name) for name in self.base_fields if name not in (*BRAKE_NAMES, "seen")}
+        limits = entered_brakes(Brakes.stored(mapping.brakes))
+        shown = {"insert_values": lines_of(mapping.insert_values), "seen": stored_state(mapping)}
+        super().__init__(data, initial=stored | limits | shown)
+        if mapping.direction == Direction.FROM:
+            for name in ON_CREATING:
+                del self.fields[name]
         known = record_templates.codes_for(mapping.company_id, mapping.table)
         if mapping.template:
             known.setdefault(mapping.template, "which is not there any more")
@@ -118,6 +129,11 @@ class MappingForm(forms.Form):
             ("", "None"),
             *((code, f"{code} {text}".strip()) for code, text in known.items()),
         ]
+
+    def refuse_changed(self, mapping: IntegrationTableMapping, told: Sequence[str]) -> None:
+        """Tell what somebody changed since the page was opened; sent once more, the form replaces it."""
+        self.data = {**{name: self.data[name] for name in self.data}, "seen": stored_state(mapping)}
+        self.add_error(None, " ".join([*told, "Nothing was saved. What you chose is below; save again to replace it."]))
 
     def ask(self, question: questions.Question) -> None:
         """Show a question by the first field that it is about: yes stores what was typed, no takes it back."""
@@ -137,7 +153,9 @@ class MappingForm(forms.Form):
 
     def changes(self) -> Changes:
         """Return what the form, which is valid, is to change."""
-        return Changes(**self.cleaned_data)
+        values = {name: value for name, value in self.cleaned_data.items() if name not in (*BRAKE_NAMES, "seen")}
+        sent = any(name in self.data for name in BRAKE_NAMES)
+        return Changes(**values, brakes=self.brakes.dump() if sent else None)
 
     def clean_template(self) -> str | None:
         """Return the choice; None where none was sent, which leaves it as it is."""
@@ -216,6 +234,9 @@ def _builders(request: HttpRequest, one: IntegrationTableMapping, sent: QueryDic
 
 def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm, made: Builders | None) -> bool:
     """Store what the form and the builders say, and tell what that means. Returns whether it was stored."""
+    if told := changes_since(one, form.cleaned_data["seen"], filters=made is not None):
+        form.refuse_changed(one, told)
+        return False
     try:
         filled = made.changes() if made is not None else {}
         changes = replace(form.changes(), **filled)
@@ -293,10 +314,12 @@ def _card(
     def field(name: str) -> Field:
         if may_map:
             return form.field(name, request.get_full_path())
-        value = getattr(one, name)
+        value = form.initial[name] if name in BRAKE_NAMES else getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
         shown = lines_of(value) if name == "insert_values" else shown
         blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
+        if name in BRAKE_NAMES:
+            shown = "no limit" if value is None else f"{value:,}"
         return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else blank)
 
     schedule_actions = [action for _, offer in on_card for action in offer(request, one)]
@@ -308,6 +331,7 @@ def _card(
             "general",
             "General",
             [
+                *([Field(form_field=form["seen"])] if may_map else []),
                 Field("Table", table_cell(one)),
                 Field("Integration Table", one.integration_table),
                 field("direction"),
@@ -321,6 +345,7 @@ def _card(
         _schedule_tab(one, field("scheduled"), field("every_minutes"), run=run),
         FastTab("conflicts", "Conflicts", [field(name) for name in conflicts]),
         FastTab("matching", "Matching", [Field("Match on", _match_on(one)), field("blank_is_no_match")]),
+        FastTab("brakes", "Brakes", [field(name) for name in BRAKE_NAMES if name in form.fields]),
     ]
     return Page(
         one.name,

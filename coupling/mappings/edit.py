@@ -45,6 +45,7 @@ class Changes:
     deletion_conflict: str | None = None
     blanks: str | None = None
     blank_is_no_match: bool | None = None
+    brakes: dict[str, int] | None = None
     every_minutes: int | None = None
     scheduled: bool | None = None
     template: str | None = None

@@ -10,6 +10,7 @@ from connection_setup.connection.state import unavailable_reason
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs, Direction
+from coupling.brakes import NO_BRAKES, Brakes
 from coupling.mappings import defaults
 from coupling.mappings.field_edit import require_single_source
 from coupling.matching.criteria import available_criteria, check_criteria, field_caption
@@ -63,6 +64,7 @@ class Settings:
     synchronize: bool
     create_new: bool
     conflicts: str
+    brakes: Brakes = NO_BRAKES
 
 
 @transaction.atomic
@@ -76,7 +78,8 @@ def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> bo
     mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
     if mapping.direction == Direction.BIDIRECTIONAL:
         mapping.update_conflict = settings.conflicts
-    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict"])
+    mapping.brakes = settings.brakes.dump()
+    mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict", "brakes"])
     return changed
 
 

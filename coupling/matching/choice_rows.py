@@ -79,10 +79,17 @@ class ChoiceRows:
         yield from ()
 
     def probe(
-        self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str], *, outside: bool = False
+        self,
+        mapping: IntegrationTableMapping,
+        columns: Sequence[str],
+        wanted: Sequence[str],
+        *,
+        outside: bool = False,
+        pages: int | None = None,
+        whole: bool = False,
     ) -> list[RemoteRow]:
         """Return the choices among which those that meet the texts are: all, since they are read at once anyway."""
-        del wanted
+        del wanted, pages, whole
         if outside:
             return []
         (page,) = self.scan_columns(mapping, columns)

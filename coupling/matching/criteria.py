@@ -1,7 +1,8 @@
 """Matching criteria: those a mapping offers, those stored on it, and those given for one run."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -59,44 +60,65 @@ def adapt_to_field_type(given: Criterion, field: LocalField) -> Criterion:
 
 
 def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
-    """Return criteria from a command line's words, FIELD[:PRIORITY][:cs][:as=HOW].
+    """Return criteria from a command line's words, FIELD[=COLUMN][:PRIORITY][:cs][:as=HOW].
 
-    Several may stand in one text, with blanks between them, as `to_words` writes them. Without `as` a field is compared
-    as its mapping says. Raises BadCriteria.
+    COLUMN: which of several columns a field is mapped to. Several criteria may stand in one text, with blanks between
+    them, as `to_words` writes them. Without `as` a field is compared as its mapping says. Raises BadCriteria.
     """
-    known = {field.field: field for field in available_criteria(mapping)}
+    known: dict[str, list[IntegrationFieldMapping]] = {}
+    for field in available_criteria(mapping):
+        known.setdefault(field.field, []).append(field)
     found: list[Criterion] = []
     for word in (part for text in words for part in text.split() or [text]):
-        parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?(?::as=(\w+))?", word.strip())
-        if parts is None or parts[4] not in (None, *CompareAs):
+        parts = re.fullmatch(r"([^:=]+)(?:=([^:]+))?(?::(\d+))?(?::(cs))?(?::as=(\w+))?", word.strip())
+        if parts is None or parts[5] not in (None, *CompareAs):
             raise BadCriteria(
                 f"{word!r} is not a criterion.",
-                "Write FIELD, with :PRIORITY, :cs and :as=HOW behind it where they are wanted, in this order; HOW is "
-                f"{', '.join(CompareAs)}.",
+                "Write FIELD, or FIELD=COLUMN, with :PRIORITY, :cs and :as=HOW behind it where wanted, in this "
+                f"order; HOW is {', '.join(CompareAs)}.",
             )
-        field = known.get(parts[1])
-        if field is None:
-            raise BadCriteria(
-                f"{mapping.name} has no field {parts[1]!r} to match on.",
-                f"It has {', '.join(sorted(known))}.",
-            )
+        field = _named(mapping, known, parts[1], parts[2])
         found.append(
             Criterion(
                 field.field,
                 field.integration_field,
-                int(parts[2] or 0),
-                bool(parts[3]),
-                CompareAs(parts[4] or field.compare_as),
+                int(parts[3] or 0),
+                bool(parts[4]),
+                CompareAs(parts[5] or field.compare_as),
             )
         )
     return found
 
 
+def _named(
+    mapping: IntegrationTableMapping,
+    known: Mapping[str, Sequence[IntegrationFieldMapping]],
+    name: str,
+    column: str | None,
+) -> IntegrationFieldMapping:
+    """Return the field mapping that a word names; the column where the field has several. Raises BadCriteria."""
+    fields = known.get(name)
+    if fields is None:
+        raise BadCriteria(f"{mapping.name} has no field {name!r} to match on.", f"It has {', '.join(sorted(known))}.")
+    found = [one for one in fields if column in (None, one.integration_field)]
+    if len(found) == 1:
+        return found[0]
+    columns = " and ".join(one.integration_field for one in fields)
+    if not found:
+        raise BadCriteria(f"{name} is not mapped to {column} in {mapping.name}.", f"It is mapped to {columns}.")
+    raise BadCriteria(
+        f"{name} is mapped to {columns} in {mapping.name}, and {name!r} does not say which is meant.",
+        f"Write {name}={found[0].integration_field}, for one of them.",
+    )
+
+
 def to_words(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> str:
     """Return criteria as `parse_criteria` reads them, in one text: "phone_no:as=phone name:1 city:1"."""
     stored = {(field.field, field.integration_field): field.compare_as for field in available_criteria(mapping)}
+    mapped = Counter(local for local, _ in stored)
     return " ".join(
         one.local
+        + (f"={one.integration}" if mapped[one.local] > 1 else "")
         + (f":{one.priority}" if one.priority else "")
         + (":cs" if one.case_sensitive else "")
         + (f":as={one.compare_as}" if one.compare_as != stored.get((one.local, one.integration)) else "")

@@ -15,8 +15,9 @@ from coupling.matching import criteria
 from coupling.matching.measured import Group, MeasuredSides
 from coupling.matching.measurement import FieldPair, Measurement, Suggested, Way, suggested_of
 from coupling.matching.placeholders import kind_of
-from coupling.matching.run_matching import MatchingRun, coupled_row_finder
+from coupling.matching.run_matching import MatchingRun
 from coupling.matching.suggesting import MeasuredPair, Pair, measure_pairs, suggest
+from coupling.matching.taken_rows import coupled_row_finder
 from coupling.matching.translation import translation_of
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion, field_key

@@ -15,16 +15,18 @@ from coupling import claims, filters, local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, explanation, read_plan
 from coupling.matching.alike import AlikeRow
-from coupling.matching.choice_rows import ChoiceRows, row_id_of
+from coupling.matching.choice_rows import ChoiceRows
 from coupling.matching.comparable import by_value
 from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
+from coupling.matching.look_up import MOST_PAGES, look_up
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
 from coupling.matching.previewed import KeptRows
+from coupling.matching.taken_rows import coupled_row_finder
 from coupling.matching.translation import translation_of
-from coupling.models import Coupling, IntegrationTableMapping, pairs_of
-from coupling.rows import ColumnPage, Criterion
+from coupling.models import IntegrationTableMapping
+from coupling.rows import ColumnPage, Criterion, RemoteRow
 from jobs.mentions import Text, mark, take_marks
 
 COUNTRY = "country_region_code"
@@ -62,6 +64,8 @@ class MatchingRun:
     countries: tuple[str, str] | None = field(init=False)
     looked_nearly: bool = False
     """Whether rows were looked for that unmatched records nearly match."""
+    note: str = ""
+    """Why rows were not looked up by filter, although that was planned, as a sentence."""
     rows_compared: int = 0
     """How many Dataverse rows were compared."""
     kept: KeptRows = field(init=False, default_factory=KeptRows)
@@ -164,9 +168,12 @@ class MatchingRun:
             return
         unmatched = self._unmatched(probed, but=self.outside)
         wanted = read_plan.near_filters(self.groups, unmatched, self.column_types)
-        self.looked_nearly = 0 < len(wanted) <= MAX_NEAR_PROBES
-        if self.looked_nearly:
-            matcher.look_near(self.gateway.probe(self.mapping, self.columns, wanted, pages=1))
+        if not 0 < len(wanted) <= MAX_NEAR_PROBES:
+            return
+        rows = look_up(lambda: self.gateway.probe(self.mapping, self.columns, wanted, pages=1)).rows
+        self.looked_nearly = rows is not None
+        if rows is not None:
+            matcher.look_near(rows)
 
     def _unmatched(self, probed: list[dict[str, Any]], but: OutsideRows | None = None) -> list[dict[str, Any]]:
         """Return the values of the records that have no match, of those that were to be probed.
@@ -201,13 +208,14 @@ class MatchingRun:
         if len(probed) == len(self.decisions):
             wanted = self._probe_filters(self._unmatched(probed))
             if wanted is not None and len(wanted) <= MAX_OUTSIDE_PROBES:
-                rows = self.rows.probe(self.mapping, columns, wanted, outside=True)
-                yield ColumnPage(
-                    [row.id.hex for row in rows],
-                    [row.name for row in rows],
-                    {name: [row.values.get(name) for row in rows] for name in columns},
-                )
-                return
+                rows = self._look_up(columns, wanted, outside=True)
+                if rows is not None:
+                    yield ColumnPage(
+                        [row.id.hex for row in rows],
+                        [row.name for row in rows],
+                        {name: [row.values.get(name) for row in rows] for name in columns},
+                    )
+                    return
         yield from self.rows.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
@@ -226,14 +234,26 @@ class MatchingRun:
         phase = f"Comparing rows of {self.mapping.integration_table}"
         self.on_part(phase, 0, None)
         if self.plan.kind == "probe":
-            rows = self.rows.probe(self.mapping, self.columns, self.plan.filters)
-            matcher.add_remote_rows(rows)
-            self.rows_compared = len(rows)
-            return
+            rows = self._look_up(self.columns, self.plan.filters)
+            if rows is not None:
+                matcher.add_remote_rows(rows)
+                self.rows_compared = len(rows)
+                return
+            self.plan = read_plan.choose_plan(None, None)
         for page in self.rows.scan_columns(self.mapping, self.columns):
             matcher.add_remote_page(page.ids, page.names, page.columns)
             self.rows_compared += len(page.ids)
             self.on_part(phase, self.rows_compared, None)
+
+    def _look_up(
+        self, columns: Sequence[str], wanted: Sequence[str], *, outside: bool = False
+    ) -> list[RemoteRow] | None:
+        """Return the rows that filters find; None where they cannot be asked for so, and the job says why."""
+        found = look_up(
+            lambda: self.rows.probe(self.mapping, columns, wanted, outside=outside, pages=MOST_PAGES, whole=True)
+        )
+        self.note = self.note or found.why_not
+        return found.rows
 
     def translated(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
         """Return the values of a part by field, those of choices and lookups as Dataverse has them."""
@@ -365,34 +385,6 @@ def _company_name(row_id: str) -> str:
     """Return what stands for the company whose row in Dataverse has that id, to be read by jobs.mentions.Reader."""
     found = DataverseConnection.objects.filter(company_row_id=row_id).first()
     return mark(found.company_id) if found is not None else "another company"
-
-
-def coupled_row_finder(
-    mapping: IntegrationTableMapping, organization_id: UUID | None = None
-) -> Callable[[list[bytes]], Iterable[bytes]]:
-    """Return what finds, of some Dataverse rows, those that are taken.
-
-    Taken are rows coupled to a record of any table of the company, and those that belong to another company.
-    """
-    if mapping.uid_kind == "option":
-        return lambda _: [row_id_of(value).bytes for value in pairs_of(mapping).values_list("value", flat=True)]
-    couplings = Coupling.objects.filter(company=mapping.company)
-    any_at_all: list[bool] = []
-
-    def find_coupled(ids: list[bytes]) -> Iterable[bytes]:
-        found = [row.bytes for row in claims.find_held(mapping, organization_id, [UUID(bytes=raw) for raw in ids])]
-        if not any_at_all:
-            any_at_all.append(couplings.exists())
-        if not any_at_all[0]:
-            return found
-        for start in range(0, len(ids), 500):
-            part = [UUID(bytes=raw) for raw in ids[start : start + 500]]
-            found += [
-                row.bytes for row in couplings.filter(integration_id__in=part).values_list("integration_id", flat=True)
-            ]
-        return found
-
-    return find_coupled
 
 
 def to_json_value(value: Any) -> Any:

@@ -147,7 +147,8 @@
   document.addEventListener("click", async (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-copy]");
     if (!button) return;
-    try { await navigator.clipboard.writeText(document.getElementById(button.dataset.copyFrom)?.value ?? button.dataset.copy); say("Copied"); } catch { say("Copying is not allowed here"); }
+    if (button.href) event.preventDefault();
+    try { await navigator.clipboard.writeText(document.getElementById(button.dataset.copyFrom)?.value ?? (button.href || button.dataset.copy)); say("Copied"); } catch { say("Copying is not allowed here"); }
   });
 
   // Dialogs: a link with hx-target #dialog-body fills it; Cancel and Escape close it, focus returns to the link.

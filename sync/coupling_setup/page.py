@@ -12,6 +12,7 @@ from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, error_notice
 from coupling.records import lists as records
+from coupling.row_search import SEARCHED_BY, phone_hint
 from jobs.models import Reason, Type
 from jobs.outcomes import newest_outcome
 from masterdata.catalog import LocalTable
@@ -174,7 +175,7 @@ class SetUpPage:
             "there_title": f"In Dataverse: {mapping.integration_table if mapping else ''}",
             "row_facts": self._row_facts(read), "text": read.text, "kept": self._kept(here),
             "carried": self._carried(here),
-            "search_label": "Search by name, number, mail or phone",
+            "search_label": SEARCHED_BY, "search_note": phone_hint(read.text),
             "options": self._options(read), "found": self._found(read),
             "compare_url": self.address(here, row="", initial=""),
             "narrow": self._narrow(here, read), "next_page": self._next(here, read),

@@ -15,6 +15,7 @@ from coupling.couplings.by_hand import RowsSeen, UncoupledRows
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, crumbs, error_notice, mapping_or_404, show_error
+from coupling.row_search import SEARCHED_BY, phone_hint
 from jobs.pages.started import redirect_to_job
 from sync.coupling_setup import services
 from ui import render
@@ -86,7 +87,8 @@ def _context(
     ]
     return {
         "rows": rows, "captions": captions, "off": off, "failed": failed, "text": text, "mapping": mapping.name,
-        "search": Search("rows", "Dataverse rows", address(), text, "Search by name, number, mail or phone"),
+        "search": Search("rows", "Dataverse rows", address(), text, SEARCHED_BY),
+        "search_note": phone_hint(text),
         "looked_at": found.looked_at, "next_url": address(q=text, page=found.next_page) if found.next_page else "",
         "first_url": address(q=text),
         "save_url": company_url("sync:create-here", mapping.company, mapping=mapping.name),

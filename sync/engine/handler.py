@@ -1,7 +1,7 @@
 """The handler of synchronization jobs: recover what was interrupted, then run."""
 
 from core.refusals import NotUsable
-from coupling.couplings.brakes import creating_stopped
+from coupling.brakes import creating_stopped
 from coupling.job_parameters import SyncParameters
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError

@@ -74,6 +74,8 @@ class Line:
     done: bool = False
     """Whether nothing more can be done here."""
     ignored: str = ""
+    changed: bool = False
+    """Whether a row in Dataverse changed since the record is ignored."""
 
     @property
     def label(self) -> str:
@@ -145,6 +147,7 @@ class Lines:
             settled,
             done,
             row.ignored_because,
+            seen.changed,
         )  # fmt: skip
 
     def _settled(self, seen: FailureSeen, row_id: UUID | None) -> Cell:

@@ -18,6 +18,7 @@ from coupling.undone import left_undone
 from jobs import display
 from jobs.models import Job, Reason
 from jobs.pages.lists import job_url, reason_help, reason_label
+from jobs.registry import registry
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected, off_reason
 from sync.conflicts.skipped_page import TITLE as LEFT_OUT
@@ -35,6 +36,7 @@ BY_HAND = "Couple By Hand"
 RETRY, CRITERIA, IGNORE, STOP = "Retry Selected", "Run Again With Other Criteria", "Ignore", "Stop Ignoring"
 SETTLED = "failures settled"
 """Where the session keeps what was settled last."""
+UNDO = "Undo This Job"
 COUNTED = 10_000
 """Records of a reason that are counted; beyond them there are "more than 10,000"."""
 _OPEN_QUESTIONS = (Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
@@ -124,6 +126,7 @@ class FailuresPage:
             act(RETRY, "retry", "run"),
             act(CRITERIA, "criteria", "settings"),
             act(IGNORE, "ignore", "check", why="" if unavailable else off),
+            *self._undo(),
             Action("Export", export, icon="export"),
             Menu(
                 "More",
@@ -133,6 +136,13 @@ class FailuresPage:
                 ],
             ),
         ]
+
+    def _undo(self) -> list[Action]:
+        """Return what undoes the job whose list this is: what its card offers under that name."""
+        if self.job is None:
+            return []
+        offered = [one for provider in registry.job_actions for one in provider(self.request, self.job)]
+        return [one for one in offered if one.label == UNDO]
 
     def _left_out(self) -> list[Notice]:
         """Return where the failures of coupled pairs stand, where there are any."""

@@ -1,6 +1,6 @@
 """What is said once for all failed records of a reason: why they failed, and what helps."""
 
-from coupling.couplings.brakes import CHANGE_THEM
+from coupling.brakes import CHANGE_THEM
 from jobs.models import Reason
 
 _REMEDIES = {

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from core.refusals import Refusal
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
 from coupling.couplings.by_hand import RowsSeen, require_row
 from coupling.couplings.services import couple_by_hand, start_coupling
 from coupling.gateway import Gateway

@@ -336,7 +336,8 @@ def ignore(request: HttpRequest, company: str) -> HttpResponse:
     ids_ = list(chosen.rows.values_list("pk", flat=True)[:_MOST_KEPT])
     count = failures.ignore(failed=chosen.rows, because=form.cleaned_data["because"], user=request.user)
     what = "1 record is" if count == 1 else f"{count:,} records are"
-    messages.success(request, f"{what} ignored, until the record here or its rows in Dataverse change.")
+    until = "until the record here changes, or a job finds other values or rows in Dataverse"
+    messages.success(request, f"{what} ignored, {until}.")
     return _settled(request, owner, [(pk, 0) for pk in ids_])
 
 

@@ -1,7 +1,8 @@
-"""The verb of the history: put values back."""
+"""The verbs of the history: put values back, drop what is older than it is kept."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,8 @@ from sync.models import SynchronizedValue
 
 MOST = 5_000
 """Lines that are put back at once."""
+_DROPPED_TOGETHER = 2_000
+"""Lines deleted by one statement."""
 
 
 def put_back(
@@ -74,3 +77,22 @@ def _start(mapping: Any, lines: list[int], *, one_record: bool, anyway: bool, us
         parent=parent,
         one_record=one_record,
     )
+
+
+def drop_older(*, company: Company, before: datetime, most: int) -> int:
+    """Delete the lines of a company that were written before a moment, the oldest first, at most so many.
+
+    What they tell is gone with them: undoing an older job leaves the values that it wrote. Lines stand in the order in
+    which they were written, so that one that is young enough ends it. Returns how many were deleted.
+    """
+    lines = SynchronizedValue.objects.filter(company=company).order_by("id")
+    dropped = 0
+    while dropped < most:
+        part = list(lines.values_list("pk", "at")[: min(_DROPPED_TOGETHER, most - dropped)])
+        old = [pk for pk, at in part if at < before]
+        if old:
+            SynchronizedValue.objects.filter(company=company, pk__lte=old[-1], at__lt=before)._raw_delete(lines.db)
+        dropped += len(old)
+        if len(old) < len(part) or not part:
+            break
+    return dropped

@@ -86,7 +86,7 @@ def test_without_scripts_on_a_phone_a_record_is_coupled_by_the_keyboard(
     for name in ("Related", "Dataverse", "Coupling", "Set Up Coupling"):
         page.get_by_role("button", name=name, exact=True).focus()
         page.keyboard.press("Enter")
-    page.get_by_role("searchbox", name="Search by name, number, mail or phone").focus()
+    page.get_by_role("searchbox", name="Search by name, number, city, mail or phone").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("bicycle")
     page.keyboard.press("Enter")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from coupling.row_search import SearchColumns, search_filter
+from coupling.row_search import SearchColumns, phone_hint, search_filter
 
 ID = UUID("11111111-2222-3333-4444-555555555555")
 ALL = SearchColumns("accountid", ("name",), ("telephone1",), ())
@@ -27,3 +27,15 @@ NOTHING = f"accountid eq {UUID(int=0)}"
 )
 def test_a_text_finds_what_has_it_in_it(text: str, columns: SearchColumns, expected: str) -> None:
     assert search_filter(text, columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", ""), ("Iris 5", ""), ("555", "from 5 digits on"), ("+45 33", "from 5 digits on"),
+        ("+45 33 12 34 61", "by their last 7 digits"),
+    ],
+)  # fmt: skip
+def test_how_a_phone_number_is_looked_for_is_told(text: str, says: str) -> None:
+    told = phone_hint(text)
+    assert says in told and bool(says) is bool(told)

@@ -84,12 +84,14 @@ def _cells(bound: Any, row: Any) -> SafeString:
             )
         )  # fmt: skip
     for position, (column, value) in enumerate(row.cells):
-        css = " ".join(
-            name for name, on in (("num", column.numeric), ("wrap", column.wrap), (column.narrow, column.narrow)) if on
-        )
+        css = " ".join(filter(None, ("num" * column.numeric, "wrap" * column.wrap, column.narrow)))
         shown = html_of(value)
         if position == 0 and row.url:
             shown = format_html('<a href="{}">{}</a>', row.url, shown or row.label or "Open")
+        if bound.listing.cards:
+            css = f"{css} {'half' if position and not column.wrap else ''}{'title' * (position == 0)}".strip()
+            parts.append(format_html('<td class="{}" data-label="{}">{}</td>', css, column.label, shown))
+            continue
         parts.append(format_html('<td class="{}">{}</td>', css, shown) if css else format_html("<td>{}</td>", shown))
     return SafeString("".join(parts))  # nosec B703
 

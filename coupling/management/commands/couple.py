@@ -1,16 +1,16 @@
 """manage.py couple MAPPING --company NAME [--match ...] [--select ...] ...: match-based coupling."""
 
-from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from core.roles import Can
 from core.vocabulary import CompareAs, ConflictOption
+from coupling.brakes import Brakes
 from coupling.commands import MappingCommand
 from coupling.couplings import services
-from coupling.couplings.brakes import Brakes
 from coupling.couplings.preview_lines import PreviewLines
+from coupling.mappings.brake_arguments import limit_on_coupling, limit_on_creating
 from coupling.matching import criteria
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview
@@ -36,7 +36,7 @@ class Command(MappingCommand):
             "--match",
             nargs="+",
             action="extend",
-            metavar="FIELD[:PRIORITY][:cs][:as=HOW]",
+            metavar="FIELD[=COLUMN][:PRIORITY][:cs][:as=HOW]",
             help="Match on these fields instead of the stored ones, for this run only. HOW they are compared: "
             f"{', '.join(CompareAs)}.",
         )
@@ -53,19 +53,21 @@ class Command(MappingCommand):
         parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
         parser.add_argument("--preview", action="store_true", help="Only print what would happen.")
         parser.add_argument(
-            "--stop-above", type=_limit, metavar="N|P%", default=(None, None),
-            help="Where more than N records, or P of 100 that take part, would be created, none is.",
+            "--stop-above", type=limit_on_creating, metavar="N|P%|none", action="append",
+            help="Where more than N records, or P of 100 that take part, would be created, none is. Instead of the "
+            "mapping's own limits; may be given twice, N and P%%.",
         )  # fmt: skip
         parser.add_argument(
-            "--stop-coupled-above", type=_number, metavar="N", help="Where more than N would be coupled, none is."
-        )
+            "--stop-coupled-above", type=limit_on_coupling, metavar="N|none",
+            help="Where more than N would be coupled, none is. Instead of the mapping's own limit.",
+        )  # fmt: skip
 
     def run(self, options: dict[str, Any]) -> None:
         """Preview, or start the job and wait for its end."""
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         given = criteria.parse_criteria(mapping, options["match"]) if options["match"] else None
-        stop_above, stop_percent = options["stop_above"]
+        brakes = Brakes.stored(mapping.brakes)
         start = services.start_preview if options["preview"] else services.start_coupling
         try:
             for refusal in services.incomparable(mapping, given or criteria.stored_criteria(mapping)).values():
@@ -78,7 +80,7 @@ class Command(MappingCommand):
                 only_unmatched=options["create_new"] == "unmatched",
                 synchronize=options["synchronize"],
                 conflicts=options["conflicts"],
-                brakes=Brakes(stop_above, stop_percent, options["stop_coupled_above"]),
+                brakes=brakes.asked_instead(options["stop_above"], options["stop_coupled_above"]),
                 user=self.acting,
             )
         except DataverseError as error:
@@ -115,20 +117,3 @@ class Command(MappingCommand):
         )
         for brake in filter(None, (found.brake_on_coupling, found.brake_on_creating)):
             self.print_text(brake)
-
-
-def _limit(text: str) -> tuple[int | None, int | None]:
-    """Return a limit in records, or in percent. Raises ArgumentTypeError."""
-    if text.endswith("%"):
-        percent = _number(text.removesuffix("%"))
-        if percent > 100:
-            raise ArgumentTypeError(f"{text!r} is more than all of them.")
-        return None, percent
-    return _number(text), None
-
-
-def _number(text: str) -> int:
-    """Return a whole number. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise ArgumentTypeError(f"{text!r} is no whole number of records.")
-    return int(text)

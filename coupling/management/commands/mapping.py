@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from core.roles import Can
 from core.vocabulary import Direction
 from coupling import local_records
+from coupling.brakes import Brakes
 from coupling.couplings import services
 from coupling.couplings.delete_mapping import count_couplings, delete_mapping
 from coupling.couplings.option_pairs import pair_choices
@@ -17,6 +18,7 @@ from coupling.filters.json_text import read_json
 from coupling.gateway import Gateway
 from coupling.management.mapping_files import WHAT, MappingFileCommand
 from coupling.mappings import column_looks, counts, defaults, edit, field_edit, new_mapping, outside_counts, overlaps
+from coupling.mappings.brake_arguments import limit_on_coupling, limit_on_creating
 from coupling.mappings.document import drift_document, field_documents, mapping_document, option_documents
 from coupling.mappings.drift_page import headline as drift_headline
 from coupling.mappings.field_arguments import (
@@ -41,7 +43,7 @@ _SETTINGS = {
     "--direction": "direction", "--table-filter": "table_filter", "--integration-filter": "integration_filter",
     "--conflicts": "conflicts", "--deletion": "deletion", "--blanks": "blanks", "--every": "every",
     "--only-coupled": "only_coupled", "--multi-company": "multi_company", "--template": "template",
-    "--insert-values": "insert_values",
+    "--insert-values": "insert_values", "--stop-above": "stop_above", "--stop-coupled-above": "stop_coupled_above",
 }  # fmt: skip
 """What mapping set changes: the word, and its name among the options."""
 
@@ -81,6 +83,14 @@ class Command(MappingFileCommand):
         parser.add_argument("--multi-company", choices=("yes", "no"), help="Multi-Company Synchronization Enabled.")
         parser.add_argument("--template", metavar="CODE", help='The template for new records here; "" for none.')
         parser.add_argument("--insert-values", metavar="JSON", help="What new Dataverse rows get, {column: value}.")
+        parser.add_argument(
+            "--stop-above", type=limit_on_creating, metavar="N|P%|none", action="append",
+            help="Above how many records, or of 100 that take part, coupling creates none; may be given twice.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--stop-coupled-above", type=limit_on_coupling, metavar="N|none",
+            help="Above how many records coupling couples none.",
+        )  # fmt: skip
         parser.add_argument(
             "--pair", action="append", default=[], metavar="CODE=VALUE",
             help="With options: couple a record with a choice, by value or caption; may be given several times.",
@@ -191,7 +201,7 @@ class Command(MappingFileCommand):
 
     def _set(self, mapping: IntegrationTableMapping, options: dict[str, Any]) -> None:
         """Change what the options say; tell what that means for couplings, and show the mapping."""
-        changes = _changes(options)
+        changes = _changes(mapping, options)
         if changes == edit.Changes():
             self.usage_error(f"mapping set needs something to change, such as {' or '.join(_SETTINGS)}.")
         try:
@@ -333,10 +343,12 @@ class Command(MappingFileCommand):
             raise SystemExit(1)
 
 
-def _changes(options: dict[str, Any]) -> edit.Changes:
+def _changes(mapping: IntegrationTableMapping, options: dict[str, Any]) -> edit.Changes:
     """Return what the options ask to change. Raises BadFilter for a filter that is no JSON."""
     only_coupled, multi_company = options["only_coupled"], options["multi_company"]
     asks = {"ask": ""}
+    creating, coupled = options["stop_above"], options["stop_coupled_above"]
+    brakes = Brakes.stored(mapping.brakes).asked_instead(creating, coupled).dump()
     return edit.Changes(
         direction=direction_of(options["direction"]),
         table_filter=_filter(options["table_filter"]),
@@ -348,6 +360,7 @@ def _changes(options: dict[str, Any]) -> edit.Changes:
         blanks=options["blanks"],
         every_minutes=options["every"],
         template=options["template"],
+        brakes=None if creating is None and coupled is None else brakes,
         insert_values=None if options["insert_values"] is None else read_json(options["insert_values"]) or {},
     )
 

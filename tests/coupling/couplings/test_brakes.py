@@ -2,9 +2,9 @@
 
 import pytest
 
+from coupling.brakes import Brakes
 from coupling.couplings import services
-from coupling.couplings.brakes import Brakes
-from coupling.models import Coupling
+from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import Job
 from jobs.outcomes import JobOutcomes
@@ -95,3 +95,32 @@ def test_a_brake_that_was_decided_counts_for_what_is_written_after_a_kill(five, 
 def test_a_limit_that_is_none_is_a_wrong_call(company, given):
     with pytest.raises(Exception, match="argument --stop-above"):
         spoken(*COUPLE, "--stop-above", given)
+
+
+def test_a_mapping_keeps_its_brakes_and_a_command_may_ask_for_others_or_none(five, customer_mapping):
+    of_mapping = ("mapping", "set", "CUSTOMER", "--company", "Cronus")
+    (shown,), code = spoken(*of_mapping, "--stop-above", "2", "--stop-above", "90%")
+    assert (code, shown["brakes"]) == (0, {"created": 2, "created_percent": 90})
+    (shown,), _ = spoken(*of_mapping, "--stop-coupled-above", "1")
+    assert shown["brakes"] == {"created": 2, "created_percent": 90, "coupled": 1}
+    (result,), code = spoken(*COUPLE, "--create-new")
+    assert (code, result["error"]["reason"]) == (1, "brake")
+    kept = previewed(IntegrationTableMapping.objects.get(pk=customer_mapping.pk), PHONE, create_new=True)
+    assert kept.brakes == Brakes(2, 90, 1)
+    (result,), code = spoken(*COUPLE, "--create-new", "--stop-coupled-above", "none", "--stop-above", "3")
+    assert (code, result["counters"]["coupled"], result["reasons"]) == (0, 2, {"create_queued": 3})
+
+
+@pytest.mark.parametrize(
+    ("creating", "coupled", "expected"),
+    [
+        (None, None, Brakes(5, 10, 7)),
+        ([(2, None)], None, Brakes(2, None, 7)),
+        ([(2, None), (None, 3)], None, Brakes(2, 3, 7)),
+        ([(None, None)], (None,), Brakes()),
+        (None, (0,), Brakes(5, 10, 0)),
+    ],
+)
+def test_limits_that_are_asked_for_take_the_place_of_those_there_are(creating, coupled, expected):
+    assert Brakes(5, 10, 7).asked_instead(creating, coupled) == expected
+    assert Brakes.stored(expected.dump()) == expected

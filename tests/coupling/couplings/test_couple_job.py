@@ -7,7 +7,7 @@ from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
 from core.vocabulary import CompareAs
 from coupling.couplings import couple_writer, services
-from coupling.matching import criteria, read_plan
+from coupling.matching import criteria, read_plan, run_matching
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -556,3 +556,26 @@ def test_a_preview_writes_nothing_and_says_what_the_job_then_does(customer_mappi
     found = sorted((row.local_key, row.reason, row.message) for row in JobOutcomes(job))
     assert [(line["local"]["key"], line["reason"], line["message"]) for line in lines] == found
     assert reverse("jobs:job", kwargs={"company": job.company.slug, "pk": job.pk})
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ("pages", "A filter found more rows than it was to, so all rows were read instead."),
+        ("length", "Rows could not be looked up by filter, so all were read instead: The query is longer than"),
+    ],
+)
+def test_where_rows_cannot_be_looked_up_by_filter_all_are_read_and_the_job_says_why(
+    customers, accounts, customer_mapping, monkeypatch, limit, says
+):
+    made = customers([{"name": f"a{at:03}"} for at in range(3 if limit == "pages" else 400)])
+    accounts([{"name": one.name} for one in made[:2]])
+    if limit == "pages":
+        monkeypatch.setattr(run_matching, "MOST_PAGES", 0)
+    else:  # the service takes an address of 32,768 characters
+        monkeypatch.setattr(read_plan, "_MAX_CONDITIONS", 5_000)
+        monkeypatch.setattr(read_plan, "_MAX_LENGTH", 60_000)
+    by_name, ids = [Criterion("name", "name")], [one.system_id for one in made]
+    job = run(services.start_coupling(mapping=customer_mapping, criteria=by_name, selection=ids, synchronize=False))
+    assert (job.plan, counted(job)) == ("scan", {"total": len(made), "coupled": 2, "failed": len(made) - 2})
+    assert f"no match). {says}" in job.message

@@ -1,5 +1,6 @@
 """The pages of mappings, criteria and uncoupling, as people of each role use them."""
 
+import html
 import re
 from uuid import uuid4
 
@@ -112,7 +113,8 @@ def test_the_actions_lead_on_with_the_selected_mapping(as_, customer_mapping, wh
 def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mapping):
     values = {
         "direction": "to_integration_table", "update_conflict": "", "deletion_conflict": "restore", "every_minutes": 5,
-        "blank_is_no_match": "on", "blanks": "keep",
+        "blank_is_no_match": "on", "blanks": "keep", "stop_above": 50, "stop_above_percent": "",
+        "stop_coupled_above": 0,
     }  # fmt: skip
     shown = text(as_("Viewer").get(of_customer("mapping")))
     assert "Blank Values A blank blanks the other side" in shown
@@ -122,6 +124,28 @@ def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mappi
     assert (customer_mapping.direction, customer_mapping.blank_is_no_match) == ("to_integration_table", True)
     assert (customer_mapping.deletion_conflict, customer_mapping.synch_only_coupled) == ("restore", False)
     assert customer_mapping.blanks == "keep"
+    assert customer_mapping.brakes == {"created": 50, "coupled": 0}
+    again = as_("Mapper").get(of_customer("criteria")).content.decode()
+    assert re.search(r'name="stop_above"[^>]*value="50"|value="50"[^>]*name="stop_above"', again)
+
+
+def test_a_card_that_is_out_of_date_says_what_changed_and_saves_nothing_until_sent_again(as_, customer_mapping):
+    def seen_in(answer):
+        return html.unescape(re.search(r'name="seen" value="([^"]*)"', answer.content.decode()).group(1))
+
+    client, card = as_("Mapper"), of_customer("mapping")
+    sent = {"direction": "bidirectional", "every_minutes": 30, "blanks": "send", "seen": seen_in(client.get(card))}
+    IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).update(every_minutes=7, brakes={"created": 5})
+    refused = client.post(card, sent)
+    shown = text(refused)
+    assert refused.status_code == 400
+    for words in ("Synchronize every (minutes) is 7 now.", "Brakes is created at most 5 now.", "Nothing was saved."):
+        assert words in shown
+    customer_mapping.refresh_from_db()
+    assert customer_mapping.every_minutes == 7
+    assert client.post(card, {**sent, "seen": seen_in(refused)}).status_code == 302
+    customer_mapping.refresh_from_db()
+    assert customer_mapping.every_minutes == 30
 
 
 def test_the_criteria_page_shows_which_records_and_rows_take_part(as_, customer_mapping):

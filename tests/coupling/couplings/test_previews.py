@@ -7,16 +7,17 @@ import pytest
 from django.utils import timezone
 
 from core.refusals import Refusal
-from coupling.couplings import carry_out, preview_job, preview_services, services
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
+from coupling.couplings import carry_out, match_step, preview_job, preview_services, services
 from coupling.couplings.preview_job import drop_expired
 from coupling.couplings.preview_store import PreviewRecords, PreviewTicks
 from coupling.matching.previewed import Found
 from coupling.models import Coupling, CouplingPreview, PreviewPart
 from coupling.rows import Criterion
 from jobs import services as jobs
-from jobs.models import JobOutcome
+from jobs.models import Job, JobOutcome
 from jobs.outcomes import JobOutcomes
+from jobs.running import runner
 from masterdata.models import Customer
 from tests.coupling.conftest import counted, pairs, previewed, run
 
@@ -233,6 +234,26 @@ def test_ticked_records_are_created_and_the_others_left(customer_mapping, custom
     ]  # fmt: skip
     shown = {row.local_key: row.message for row in JobOutcomes(job, "skipped")}
     assert shown[made[1].no].endswith("A new row will be created in Dataverse.")
+
+
+def test_who_cancels_while_it_is_matched_again_need_not_wait_for_its_end(
+    customer_mapping, customers, accounts, monkeypatch
+):
+    monkeypatch.setattr(match_step, "PROGRESS_INTERVAL_S", 0)
+    customers([{"name": f"Business {at}"} for at in range(4)])
+    accounts([{"name": "Another"}])
+    preview = preview_of(customer_mapping, [Criterion("name", "name")], create_new=True)
+    job, phases = preview_services.couple_these(preview=preview), []
+
+    def cancel(row):
+        phases.append(row.phase)
+        if row.phase.startswith("Matching again. "):
+            jobs.cancel(job=Job.objects.get(pk=job.pk))
+
+    runner.run(job.pk, on_progress=cancel)
+    job.refresh_from_db()
+    assert (job.state, job.processed, "Matching again what is to be created" in phases) == ("cancelled", 0, True)
+    assert not job.followups.exists()
 
 
 def test_ticks_are_kept_by_record_and_for_all(customer_mapping, customers, account_of):

@@ -173,6 +173,23 @@ def test_criteria_in_one_text_are_read_as_those_in_several_words(customer_mappin
         criteria.parse_criteria(customer_mapping, [""])
 
 
+def test_a_field_of_several_columns_is_named_with_the_one_that_is_meant(customer_mapping):
+    customer_mapping.fields.create(field="phone_no", integration_field="telephone2", enabled=False)
+    words = "phone_no=telephone2:as=phone phone_no=telephone1:1 city:1:cs"
+    given = criteria.parse_criteria(customer_mapping, [words])
+    assert [(one.local, one.integration, one.priority) for one in given] == [
+        ("phone_no", "telephone2", 0), ("phone_no", "telephone1", 1), ("city", "address1_city", 1)
+    ]  # fmt: skip
+    assert criteria.to_words(customer_mapping, given) == words
+    assert criteria.parse_criteria(customer_mapping, ["city=address1_city"])[0].integration == "address1_city"
+    for wrong, says in (
+        ("phone_no", "Write phone_no=telephone., for one of them"),
+        ("city=x", "not mapped"),
+    ):
+        with pytest.raises(criteria.BadCriteria, match=says):
+            criteria.parse_criteria(customer_mapping, [wrong])
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "said"), [(0, 0, 0), (0, 9, 0), (1, 1000, 1), (999, 1000, 99), (9, 9, 100), (1, 3, 33)]
 )

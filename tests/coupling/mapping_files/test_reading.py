@@ -226,6 +226,7 @@ MAPPINGS = st.builds(
     dependencies=st.lists(FILLED, max_size=2).map(tuple), synch_only_coupled=st.booleans(),
     update_conflict=st.sampled_from(["", "send", "get"]), blanks=st.sampled_from(["send", "keep"]),
     deletion_conflict=st.sampled_from(["", "restore", "uncouple"]), multi_company=st.booleans(),
+    brakes=st.fixed_dictionaries({}, optional={"created": st.integers(0, 9), "created_percent": st.integers(0, 100)}),
     synch_after_coupling=st.booleans(), create_new=st.booleans(), blank_is_no_match=st.booleans(),
     scheduled=st.none() | st.booleans(), every_minutes=st.integers(1, 10_080),
     inactivity_timeout_minutes=st.integers(0, 525_600), position=st.none() | NUMBERS,

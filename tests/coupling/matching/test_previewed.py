@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coupling.couplings.brakes import Brakes
+from coupling.brakes import Brakes
 from coupling.matching.previewed import (
     KeptRows,
     PreviewedRecord,

@@ -9,7 +9,7 @@ from coupling.models import Coupling, FailedRecord
 from jobs.models import Job
 from masterdata.models import Customer
 from tests.sync.conftest import make_unreachable, page_text, page_url
-from tests.sync.failures.conftest import CALGARY, PINE_ID
+from tests.sync.failures.conftest import CALGARY, PINE_ID, RIDGE
 
 
 def pk_of(key):
@@ -91,7 +91,16 @@ def test_retry_other_criteria_by_hand_and_release_take_the_selected_records(comp
     assert "No row in question is coupled with a record that was deleted here" in page_text(answer)
 
 
-def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, operator):
+def test_the_list_of_a_job_that_coupled_something_leads_to_its_undo(company, failed, operator):
+    undo = page_url(company, "undo", pk=failed.pk)
+    assert undo not in page_text(operator.get(page_url(company, "failures"), {"job": failed.pk}))
+    failed.counters["coupled"] = 1
+    failed.save()
+    assert undo in page_text(operator.get(page_url(company, "failures"), {"job": failed.pk}))
+    assert undo not in page_text(operator.get(page_url(company, "failures")))
+
+
+def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, operator, remote):
     chosen = {"selected": [pk_of("10010"), pk_of("10040")]}
     asked = page_text(operator.post(page_url(company, "failures-ignore"), chosen))
     token = asked.split('name="selection" value="')[1].split('"')[0]
@@ -101,7 +110,10 @@ def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, oper
     assert "Ignored" in page_text(operator.post(page_url(company, "failures-ignore"), given, follow=True))
     assert [one.local_key for one in standing(company)] == ["10020", "10030"]
     page = page_text(operator.get(page_url(company, "failures"), {"ignored": "yes"}))
-    assert "closed branch" in page
+    assert ("closed branch" in page, "Changed in Dataverse since" in page) == (True, False)
+    remote.load({"accounts": [{**RIDGE, "name": "Ridge Boatyard Ltd"}]})
+    page = page_text(operator.get(page_url(company, "failures"), {"ignored": "yes"}))
+    assert page.count("Changed in Dataverse since. The next job that tries it lists it again.") == 1
     operator.post(page_url(company, "failures-stop-ignoring"), {"selected": pk_of("10010"), "ignored": "yes"})
     assert [one.local_key for one in standing(company)] == ["10010", "10020", "10030"]
 

@@ -1,5 +1,6 @@
 """Every field that a synchronization writes has a line: what it was and is, the side written, the job."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
+from sync.history.services import drop_older
 from sync.models import SynchronizedField, SynchronizedValue
 from sync.rules.changes import Won
 from sync.start.services import start_synchronization
@@ -149,3 +151,15 @@ def die(job: Any) -> None:
     with pytest.raises(Killed):
         run_to_end(job)
     Job.objects.filter(pk=job.pk).update(state=State.CANCELLED, lease_until=None, ended_at=timezone.now())
+
+
+def test_lines_older_than_they_are_kept_are_dropped_the_oldest_first_and_only_so_many(mapping, adatum):
+    for city in ("Ulm", "Kiel", "Bonn", "Trier"):
+        edit(adatum, city=city)
+        synchronize(mapping)
+    first = SynchronizedValue.objects.order_by("pk").first()
+    day = timedelta(days=1)
+    SynchronizedValue.objects.filter(pk__lt=first.pk + 3).update(at=first.at - 10 * day)
+    asked = {"company": mapping.company, "before": first.at - 5 * day}
+    assert (drop_older(most=2, **asked), drop_older(most=100, **asked), drop_older(most=100, **asked)) == (2, 1, 0)
+    assert history(adatum) == [("city", THERE, "Bonn", "Trier")]

@@ -1,6 +1,8 @@
 """Brakes: above how many records a coupling stops before it couples or creates anything. Data in, sentences out."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from core.refusals import Refusal
 from coupling.job_parameters import CouplingParameters
@@ -26,6 +28,28 @@ class Brakes:
         """Return the brakes that a job is asked for."""
         return cls(given.stop_above, given.stop_above_percent, given.stop_coupled_above)
 
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> "Brakes":
+        """Return the brakes that a mapping keeps, as `dump` gives them."""
+        return cls(**values)
+
+    def dump(self) -> dict[str, int]:
+        """Return the limits that there are, by name: what a mapping keeps, and its file."""
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+
+    def asked_instead(
+        self, creating: Iterable[tuple[int | None, int | None]] | None, coupled: tuple[int | None] | None
+    ) -> "Brakes":
+        """Return these with other limits. creating: those on creating, each in records or in percent, none of both for
+        no limit, which take the place of both; coupled: the one on coupling; None leaves what is there.
+        """
+        made = (self.created, self.created_percent)
+        if creating is not None:
+            made = (None, None)
+            for number, percent in creating:
+                made = (made[0] if number is None else number, made[1] if percent is None else percent)
+        return Brakes(*made, self.coupled if coupled is None else coupled[0])
+
     def __bool__(self) -> bool:
         """Return whether there is any."""
         return self != Brakes()
@@ -47,6 +71,14 @@ class Brakes:
 
 
 NO_BRAKES = Brakes()
+
+
+LIMITS: Mapping[str, tuple[str, int]] = {
+    "created": ("created", 1_000_000_000),
+    "created_percent": ("created (%)", 100),
+    "coupled": ("coupled", 1_000_000_000),
+}
+"""The limits that a mapping may keep: what sentences call each, and the largest it takes."""
 
 
 def creating_stopped(count: int, most: int) -> Refusal:
