@@ -1,4 +1,4 @@
-"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.records.pages.
+"""Record lists as data: columns, filters, what is coupled. The pages are in coupling.records.pages.
 
 A view that acts on selected records calls `selected_records(request, company, table)`; the list's form posts to it.
 """
@@ -11,9 +11,7 @@ from django.core.cache import cache
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from connection_setup.connection.state import connection_for_request, disabled_reason
-from core.roles import Can, may
-from coupling.dead_partners import RELEASE
+from core.roles import Can
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, couplings_of_table
 from coupling.records import counts
 from masterdata import catalog
@@ -21,8 +19,8 @@ from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import listing
 from ui.cells import in_sentence
-from ui.kit import Action, Cell, Menu, Notice, Status
-from ui.links import company_url, optional_url
+from ui.kit import Cell, Notice, Status
+from ui.links import company_url
 from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
@@ -73,6 +71,11 @@ def list_url(company: Company, table: LocalTable) -> str:
 def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
     """Return the address of a record's card."""
     return company_url("records:card", company, table=table.name, system_id=system_id)
+
+
+def record_url(page: str, company: Company, table: LocalTable, record: Any) -> str:
+    """Return the address of a page about a record, by the page's name: edit, delete."""
+    return company_url(f"records:{page}", company, table=table.name, system_id=record.system_id)
 
 
 def give_ids_now_and_then(table: LocalTable) -> None:
@@ -137,76 +140,6 @@ def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> No
     found = set(pairs.values_list("local_id", flat=True).union(options.values_list("local_id", flat=True)))
     for row in rows:
         row.coupled_to_dataverse = row.system_id in found
-
-
-def dataverse_menu(
-    request: HttpRequest,
-    company: Company,
-    table: LocalTable,
-    *,
-    record: Any = None,
-    mappings: "Sequence[IntegrationTableMapping] | None" = None,
-) -> Menu:
-    """Return Related > Dataverse > Coupling, for the selected rows of a list or for one record.
-
-    It is off, with the reason, while the connection is not enabled; an action is off where the role does not allow it.
-    """
-    mappings = mappings_of(company, table) if mappings is None else mappings
-    disabled = disabled_reason(connection_for_request(request, company))
-    off = disabled.user_message if disabled is not None else ""
-    if not off and not mappings:
-        off = f"No integration table mapping for {table.caption_plural} yet."
-    denied = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
-    values = {"selected": str(record.system_id)} if record is not None else {}
-
-    def act(label: str, name: str, icon: str, note: str = "") -> list[Action]:
-        url = optional_url(name, company, table=table.name)
-        if not url:
-            return []
-        return [
-            Action(label, url, "post", icon, selection=record is None, off=denied, note=note, values=values)
-        ]  # fmt: skip
-
-    mapping = mappings[0].name if mappings else ""
-
-    def job_log(kind: str) -> str:
-        return company_url("jobs:list", company, query={"type": kind, "mapping": mapping})
-
-    set_up = act("Set Up Coupling", "sync:set-up-coupling-records", "edit")
-    if record is not None and set_up:
-        url = company_url("sync:set-up-coupling", company, table=table.name, system_id=record.system_id)
-        set_up = [Action("Set Up Coupling", url, icon="edit", off=denied)]
-    here = optional_url("sync:uncoupled-rows", company, mapping=mapping) if mapping and record is None else ""
-    unread = "" if may(request.user, Can.PREVIEW, company) else "Your role may not have tables read."
-    coupling = Menu(
-        "Coupling",
-        [
-            *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
-            *set_up,
-            *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
-            *act(RELEASE, "coupling:release-records", "uncouple"),
-            Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
-        ],
-        icon="couple",
-    )
-    return Menu(
-        "Related",
-        [
-            Menu(
-                "Dataverse",
-                [
-                    *act("Synchronize Now", "sync:synchronize-selection", "sync"),
-                    coupling,
-                    *act("Create in Dataverse", "sync:create-in-dataverse", "add"),
-                    *([Action("Create Here from Dataverse", here, icon="import", off=unread)] if here else []),
-                    Action("Synchronization Log", job_log("synchronization"), icon="list"),
-                ],
-                icon="dataverse",
-                off=off,
-            )
-        ],
-        icon="list",
-    )
 
 
 def _column(field: LocalField, *, default: bool) -> listing.Column:
