@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest
 from core.roles import Can
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, couplings_of_table
 from coupling.records import counts
+from coupling.records.column_filters import column_filters
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
@@ -103,6 +104,7 @@ def record_listing(
     ]
     if (blocked := next((field for field in table.fields if field.name == "blocked"), None)) is not None:
         filters.append(listing.Filter("blocked", "Blocked", _Blocked(blocked), kind="bool"))
+    by_column = column_filters(table)
     shown = [*table.default_columns, *(field.name for field in table.fields if field.name not in table.default_columns)]
     columns = [_column(table.field(name), default=name in table.default_columns) for name in shown]
     place = len(table.default_columns)
@@ -112,7 +114,8 @@ def record_listing(
         caption=table.caption_plural,
         rows=table.records(company),
         columns=columns,
-        filters=filters,
+        filters=[*filters, *listing.expanded(by_column)],
+        column_filters=by_column,
         search=[f"{name}__icontains" for name in (table.key, table.title, *searched)],
         selectable=True,
         row_url=lambda row: card_url(company, table, row.system_id),

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import company_or_404
 from core.roles import Can, may, requires
 from coupling.records import lists as records
+from coupling.records.column_filters import column_filters
 from coupling.records.fact_boxes import coupling_box, history_box
 from coupling.records.forms import field_groups
 from coupling.records.menus import DataverseMenu
@@ -18,6 +19,7 @@ from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
 from ui.cells import in_sentence, text_of
+from ui.column_filters import clean_address
 from ui.kit import Action, FastTab, Field, Link, Menu, Page
 from ui.links import company_url
 from ui.registry import registry
@@ -28,6 +30,8 @@ from ui.registry import registry
 def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Show all records of a table."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
+    if address := clean_address(request.path, column_filters(what), request.GET):
+        return HttpResponseRedirect(address)
     mappings = records.mappings_of(owner, what)
     records.give_ids_now_and_then(what)
     menu = DataverseMenu(request, owner, what, mappings=mappings)
