@@ -1,5 +1,6 @@
 """A listing bound to a request: everything its template asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -10,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from ui import paging, preferences
 from ui.cells import in_sentence, text_of
 from ui.column_filters import OPENED, SENT, FilterForm
-from ui.kit import Cell, Notice
+from ui.kit import Cell, Link, Notice
 from ui.listing import Column, Filter, Listing, RowCounter, Source, Ticks
 
 _OWN = {"page", "after", "before", "choose", SENT}
@@ -133,6 +134,12 @@ class Bound:
         """What is wrong with filters of the address, which are not in force then."""
         given = [(one.problem, self.given.get(one.name, "")) for one in self.listing.filters if one.problem is not None]
         return [sentence for problem, value in given if value and (sentence := problem(value))]
+
+    @property
+    def filter_links(self) -> Sequence[Link]:
+        """What can be done with the filters and the order in force."""
+        give = self.listing.beside_filters
+        return give(self.paged) if give is not None and (self.in_force or self.sort) else ()
 
     @property
     def choose_url(self) -> str:

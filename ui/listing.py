@@ -21,7 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from ui import ids, paging
 from ui.column_filters import ColumnFilter, asked_of
-from ui.kit import Cell, Notice
+from ui.kit import Cell, Link, Notice
 
 MAX_SEARCH = 200
 _SALT = "ui.listing"
@@ -165,6 +165,8 @@ class Listing:
     """What shows the rows, where the list is more than a table of columns."""
     source: Source | None = None
     """Where the rows shown come from, if not all of them are in `rows`, in which selections are looked up."""
+    beside_filters: "Callable[[list[tuple[str, str]]], Sequence[Link]] | None" = None
+    """Given the address's parameters: links beside the filters in force, such as to save them."""
     ticks: Ticks | None = None
     """Where the boxes stand for something that is kept, not for a selection that an action takes."""
 

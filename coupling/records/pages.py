@@ -1,6 +1,7 @@
 """The pages of the company's own records: a list per table, a card per record. Their forms are in edit_pages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,14 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import company_or_404
 from core.roles import Can, may, requires
+from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
 from coupling.records.column_filters import column_filters
 from coupling.records.fact_boxes import coupling_box, history_box
 from coupling.records.forms import field_groups
 from coupling.records.menus import DataverseMenu
 from coupling.records.partners import partner_of
+from coupling.records.view_pages import beside_filters, opened, views_menu
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
@@ -32,12 +35,36 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     owner, what = company_or_404(request, company), records.table_or_404(table)
     if address := clean_address(request.path, column_filters(what), request.GET):
         return HttpResponseRedirect(address)
+    if (view := opened(request, owner, what)) is not None:
+        return view
     mappings = records.mappings_of(owner, what)
     records.give_ids_now_and_then(what)
+    actions = _list_actions(request, owner, what, mappings)
+    return render.page(
+        request,
+        Page(
+            what.caption_plural,
+            company=owner,
+            actions=actions,
+            listing=replace(
+                records.record_listing(owner, what, mappings),
+                beside_filters=lambda given: beside_filters(owner, what, given),
+            ),
+            help="records",
+        ),
+    )
+
+
+def _list_actions(
+    request: HttpRequest, owner: Company, what: LocalTable, mappings: Sequence[IntegrationTableMapping]
+) -> list[Action | Menu]:
+    """Return the action bar of a list."""
     menu = DataverseMenu(request, owner, what, mappings=mappings)
     actions: list[Action | Menu] = [menu.related()]
     if (synchronize := menu.synchronize()) is not None:
         actions.append(synchronize)
+    if (views := views_menu(request, owner, what)) is not None:
+        actions.append(views)
     if may(request.user, Can.ADMINISTER, owner):
         actions += [
             Action(f"New {in_sentence(what.caption)}", company_url("records:new", owner, table=what.name), icon="add"),
@@ -47,16 +74,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     if not mappings and may(request.user, Can.MAP, owner):
         guide = company_url("coupling:new-mapping", owner, query={"table": what.name})
         actions.append(Action("New Table Mapping", guide, icon="add"))
-    return render.page(
-        request,
-        Page(
-            what.caption_plural,
-            company=owner,
-            actions=actions,
-            listing=records.record_listing(owner, what, mappings),
-            help="records",
-        ),
-    )
+    return actions
 
 
 def _export_menu(request: HttpRequest, owner: Company, what: LocalTable) -> Menu:

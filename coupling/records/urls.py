@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from coupling.records import edit_pages, import_views, pages, partner_views
+from coupling.records import edit_pages, import_views, pages, partner_views, view_pages
 
 app_name = "records"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("c/<slug:company>/records/<slug:table>/", pages.record_list, name="list"),
     path("c/<slug:company>/records/<slug:table>/open/", partner_views.open_row, name="open"),
     path("c/<slug:company>/records/<slug:table>/log/", partner_views.log, name="log"),
+    path("c/<slug:company>/records/<slug:table>/views/save/", view_pages.save, name="save-view"),
+    path("c/<slug:company>/records/<slug:table>/views/change/", view_pages.change, name="change-view"),
+    path("c/<slug:company>/records/<slug:table>/views/delete/", view_pages.delete, name="delete-view"),
     path("c/<slug:company>/records/<slug:table>/new/", edit_pages.new, name="new"),
     path("c/<slug:company>/records/<slug:table>/by-key/", pages.by_key, name="by-key"),
     path("c/<slug:company>/records/<slug:table>/<uuid:system_id>/", pages.card, name="card"),
