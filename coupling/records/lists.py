@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.http import Http404, HttpRequest
 
 from core.roles import Can
@@ -136,7 +136,12 @@ def selected_records(request: HttpRequest, company: Company, table: LocalTable) 
 
 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:
-    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column."""
+    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column.
+
+    Rows of a list that is filtered by it have it already.
+    """
+    if all("coupled_to_dataverse" in vars(row) for row in rows):
+        return
     ids = [row.system_id for row in rows]
     pairs = couplings_of_table(company, table.name).filter(local_id__in=ids, pending=False)
     options = OptionMapping.objects.filter(company=company, mapping__table=table.name, local_id__in=ids)
@@ -168,6 +173,7 @@ def _coupled(rows: "QuerySet[Any]", value: str, mappings: "Sequence[IntegrationT
     pending = Coupling.objects.filter(mapping__in=[mapping.pk for mapping in mappings], pending=True)
     if pending.exists():  # seldom: Dataverse has not confirmed these rows
         coupled &= ~Q(Exists(pending.filter(local_id=OuterRef("system_id"))))
+    rows = rows.annotate(coupled_to_dataverse=Value(value == "yes"))
     if not coupled:
         return rows if value == "no" else rows.none()
     return rows.filter(coupled if value == "yes" else ~coupled)

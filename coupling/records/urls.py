@@ -18,6 +18,7 @@ urlpatterns = [
     path("c/<slug:company>/records/<slug:table>/views/save/", view_pages.save, name="save-view"),
     path("c/<slug:company>/records/<slug:table>/views/change/", view_pages.change, name="change-view"),
     path("c/<slug:company>/records/<slug:table>/views/delete/", view_pages.delete, name="delete-view"),
+    path("c/<slug:company>/records/<slug:table>/look-up/", edit_pages.look_up, name="look-up"),
     path("c/<slug:company>/records/<slug:table>/new/", edit_pages.new, name="new"),
     path("c/<slug:company>/records/<slug:table>/by-key/", pages.by_key, name="by-key"),
     path("c/<slug:company>/records/<slug:table>/<uuid:system_id>/", pages.card, name="card"),
