@@ -21,6 +21,7 @@ from coupling.pair_models import NewCouplings as NewCouplings
 from coupling.preview_models import CouplingPreview as CouplingPreview
 from coupling.preview_models import PreviewException as PreviewException
 from coupling.preview_models import PreviewPart as PreviewPart
+from coupling.view_models import SavedView as SavedView
 from masterdata.models import Company
 
 

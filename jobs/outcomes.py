@@ -240,6 +240,15 @@ def rows_of_record(company: Company, local_id: UUID, outcomes: Collection[str]) 
     return JobOutcome.objects.filter(local_id=local_id, job__company=company, outcome__in=outcomes)
 
 
+def jobs_of_record(company: Company, local_id: UUID) -> set[int]:
+    """Return the ids of the jobs of a company that are known to have dealt with a record: those that have a row about
+    it, and of each kind that keeps none the newest.
+    """
+    rows = JobOutcome.objects.filter(local_id=local_id, job__company=company).order_by()
+    newest = [source.newest_of(company, local_id) for source in registry.derived.values()]
+    return {*rows.values_list("job_id", flat=True).distinct(), *(found[0] for found in newest if found)}
+
+
 def rows_in_order(job: Job, outcome: str = "", reason: str | None = None) -> "QuerySet[JobOutcome]":
     """Return the rows of a job's outcomes, of one outcome or of one reason within it, in the order of the lists."""
     rows = rows_of(job, outcome) if outcome else rows_of(job)

@@ -8,6 +8,9 @@ from django.utils.dateparse import parse_datetime
 from masterdata import catalog
 from masterdata.models import normal_code
 
+STALE = "stale"
+"""What the refusal of a change over another one is known by."""
+
 
 class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any registered model
     """A record's form that knows when the record was last changed as it was shown, and refuses if it was since."""
@@ -38,6 +41,7 @@ class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any regis
             if seen is None or rows.values_list("modified_at", flat=True).first() != seen:
                 raise forms.ValidationError(
                     "Somebody changed this record while you were editing, so nothing was saved. "
-                    "Open it again to see the new values, then enter yours."
+                    "Open it again to see the new values, then enter yours.",
+                    code=STALE,
                 )
         return cleaned

@@ -27,6 +27,7 @@ from sync import alert_facts, guide_steps
 from sync.conflicts import conflicts_page, skipped_page
 from sync.coupling_setup import page as coupling_page
 from sync.coupling_setup.actions import outcome_actions
+from sync.coupling_setup.beside import record_box
 from sync.deletions import services as deletions
 from sync.engine import field_rules
 from sync.engine.handler import handle
@@ -116,6 +117,7 @@ def register() -> None:
     jobs.job_actions(job_actions)
     jobs.job_actions(undo_page.job_actions)
     registry.record_section(record_section)
+    registry.record_box(record_box)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
     hooks.SYNCHRONIZER.provide(_synchronize_modified)

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from sync.conflicts import views as conflicts
-from sync.coupling_setup import rows_views
+from sync.coupling_setup import beside_views, rows_views
 from sync.coupling_setup import views as coupling_setup
 from sync.environment import views as environment
 from sync.failures import views as failures
@@ -83,6 +83,7 @@ urlpatterns = [
     path(_mapping + "synchronize/", start.synchronize, name="synchronize-mapping"),
     path("c/<slug:company>/set-up-coupling/", coupling_setup.choose, name="choose-coupling"),
     path(_records + "<uuid:system_id>/set-up-coupling/", coupling_setup.set_up, name="set-up-coupling"),
+    path(_records + "<uuid:system_id>/here-and-in-dataverse/", beside_views.beside, name="beside"),
     path(_records + "set-up-coupling/", coupling_setup.from_records, name="set-up-coupling-records"),
     path(_records + "create-in-dataverse/", coupling_setup.create_in_dataverse, name="create-in-dataverse"),
     path(_left_out + "set-up-coupling/", coupling_setup.from_undone, name="set-up-coupling-undone"),

@@ -1,5 +1,6 @@
 """A listing bound to a request: everything its template asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -9,10 +10,11 @@ from django.http import HttpRequest, QueryDict
 
 from ui import paging, preferences
 from ui.cells import in_sentence, text_of
-from ui.kit import Cell, Notice
+from ui.column_filters import OPENED, SENT, FilterForm
+from ui.kit import Cell, Link, Notice
 from ui.listing import Column, Filter, Listing, RowCounter, Source, Ticks
 
-_OWN = {"page", "after", "before", "choose"}
+_OWN = {"page", "after", "before", "choose", SENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,31 @@ class Bound:
     def choosing(self) -> bool:
         """Whether the columns are being chosen (without JavaScript, which opens the choice in place)."""
         return self.can_choose and self.given.get("choose") == "columns"
+
+    @property
+    def choosing_filters(self) -> bool:
+        """Whether the form of all columns shows in the page: without scripts, or where something in it is wrong."""
+        return bool(self.listing.column_filters) and self.given.get("choose") == OPENED
+
+    @property
+    def filter_form(self) -> FilterForm:
+        """The form of all columns."""
+        return FilterForm(
+            self.listing.column_filters, cast(dict[str, str], self.given.dict()), self.paged, self.url(choose=OPENED),
+            self.url,
+        )  # fmt: skip
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What is wrong with filters of the address, which are not in force then."""
+        given = [(one.problem, self.given.get(one.name, "")) for one in self.listing.filters if one.problem is not None]
+        return [sentence for problem, value in given if value and (sentence := problem(value))]
+
+    @property
+    def filter_links(self) -> Sequence[Link]:
+        """What can be done with the filters and the order in force."""
+        give = self.listing.beside_filters
+        return give(self.paged) if give is not None and (self.in_force or self.sort) else ()
 
     @property
     def choose_url(self) -> str:

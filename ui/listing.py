@@ -20,7 +20,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ui import ids, paging
-from ui.kit import Cell, Notice
+from ui.column_filters import ColumnFilter, asked_of
+from ui.kit import Cell, Link, Notice
 
 MAX_SEARCH = 200
 _SALT = "ui.listing"
@@ -74,6 +75,8 @@ class Filter:
     choices: Sequence[tuple[str, str]] = ()
     kind: Literal["choice", "text", "date", "bool", "hidden"] = "choice"
     empty_label: str = "All"
+    problem: Callable[[str], str] | None = None
+    """What is wrong with a value, as a sentence; "" where nothing is. A wrong one is not in force."""
 
     def options(self) -> Sequence[tuple[str, str]]:
         """Return the choices; yes and no for a bool."""
@@ -84,6 +87,8 @@ class Filter:
 
         PostgreSQL takes no text with a NUL character, and no record holds one.
         """
+        if self.problem is not None and value and self.problem(value):
+            return ""
         if self.kind == "date":
             return value if _is_day(value) else ""
         if self.kind == "text" or (self.kind == "hidden" and not self.choices):
@@ -96,6 +101,15 @@ def _is_day(text: str) -> bool:
         return len(text) == 10 and date.fromisoformat(text).year > 1
     except ValueError:
         return False
+
+
+def expanded(columns: Sequence[ColumnFilter]) -> list[Filter]:
+    """Return the filters on these columns, all that can be asked of each."""
+    return [
+        Filter(asked.name, asked.label, asked.apply, asked.choices, "hidden", problem=asked.problem)
+        for column in columns
+        for asked in asked_of(column)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,8 @@ class Listing:
     rows: "QuerySet[Any]"
     columns: Sequence[Column]
     filters: Sequence[Filter] = ()
+    column_filters: Sequence[ColumnFilter] = ()
+    """Columns that a form of their own filters by; `filters` has what is asked of them (expanded)."""
     search: Sequence[str] = ()
     cards: bool = False
     """On a narrow screen each row is a card: its first cell the title, the others with their columns' names."""
@@ -151,6 +167,8 @@ class Listing:
     """What shows the rows, where the list is more than a table of columns."""
     source: Source | None = None
     """Where the rows shown come from, if not all of them are in `rows`, in which selections are looked up."""
+    beside_filters: "Callable[[list[tuple[str, str]]], Sequence[Link]] | None" = None
+    """Given the address's parameters: links beside the filters in force, such as to save them."""
     ticks: Ticks | None = None
     """Where the boxes stand for something that is kept, not for a selection that an action takes."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from core.roles import Can
-from ui.kit import Cue, Notice, Table
+from ui.kit import Cue, FactBox, Notice, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Found:
 CueProvider = Callable[[HttpRequest, Any], Sequence[Cue]]
 TableProvider = Callable[[HttpRequest, Any], Table | None]
 RecordProvider = Callable[[HttpRequest, Any, str], Iterable[Found]]
+BoxProvider = Callable[[HttpRequest, Any, Any, Any], FactBox | None]
 SectionProvider = Callable[[HttpRequest, Any, Any, Any], tuple[str, dict[str, Any]] | None]
 
 
@@ -56,6 +57,7 @@ class _Registry:
     notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     list_notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     record_finders: list[RecordProvider] = field(default_factory=list)
+    record_boxes: list[BoxProvider] = field(default_factory=list)
     record_sections: list[SectionProvider] = field(default_factory=list)
     company_source: Callable[[Any], Iterable[Any]] = field(default=lambda _: ())
 
@@ -108,6 +110,13 @@ def list_notice(provider: Callable[[HttpRequest, Any], Notice | None]) -> None:
 def companies(source: Callable[[Any], Iterable[Any]]) -> None:
     """Name where the shell gets the companies from that a user may see; each has a name and a slug."""
     registry.company_source = source
+
+
+def record_box(provider: BoxProvider) -> None:
+    """Add a fact box to the card of a record, above those of the card: the provider gets the request, the company, the
+    table and the record.
+    """
+    registry.record_boxes.append(provider)
 
 
 def record_section(provider: SectionProvider) -> None:

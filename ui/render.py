@@ -141,6 +141,8 @@ def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, d
         return bound.listing.rows_template, {}
     if bound is not None and htmx.target == f"{bound.id}-columns":
         return "ui/list/list_columns.html", {}
+    if bound is not None and htmx.target == f"{bound.id}-filters":
+        return "ui/list/list_filters.html", {}
     if bound is not None and htmx.target == bound.id:
         return "ui/list/list.html", {}
     if htmx.target == "live" and page.progress is not None and page.progress.poll_url:

@@ -27,11 +27,14 @@ from masterdata.models import Company
 
 
 def client_for(
-    company: Company, usage: Usage | None = None, connection: DataverseConnection | None = None
+    company: Company,
+    usage: Usage | None = None,
+    connection: DataverseConnection | None = None,
+    timeouts: Timeouts | None = None,
 ) -> DataverseClient:
     """Return a client for the company's enabled connection; `usage` counts its requests. Raises NotConnected.
 
-    connection: the company's, where it was read already.
+    connection: the company's, where it was read already; timeouts: shorter ones, for what a person waits for.
 
     Before every read of a table and every batch of writes it asks which organization answers, and where that is not the
     connection's own, this and every later request raise NotConnected (wrong_environment): of another organization
@@ -43,8 +46,9 @@ def client_for(
     try:
         credential = credentials.open_credential(connection)
         return settings_client(
-            connection, credential, usage, accept=lambda who: _require_own(connection, who.organization_id, usage)
-        )
+            connection, credential, usage, timeouts=timeouts,
+            accept=lambda who: _require_own(connection, who.organization_id, usage),
+        )  # fmt: skip
     except (DataverseError, CannotDecrypt) as error:
         refusal = NotConnected(error.reason, error.message, error.fix, detail=error.detail)
         refusal.ask_again_s = getattr(error, "ask_again_s", None)
@@ -224,6 +228,7 @@ def settings_client(
     usage: Usage | None,
     *,
     accept: Callable[[WhoAmI], None] | None = None,
+    timeouts: Timeouts | None = None,
 ) -> DataverseClient:
     """Return a client for these settings, with an opened credential. Raises ConfigurationError.
 
@@ -232,4 +237,4 @@ def settings_client(
     environment, signs_in = endpoints.environment(connection), endpoints.credentials_for(connection, credential)
     user = credential.user_name if isinstance(credential, UserPassword) else signs_in.client_id
     waits = UserWaits(clouds.origin(environment.url), user)
-    return DataverseClient(environment, signs_in, usage=usage, accept=accept, stored_waits=waits)
+    return DataverseClient(environment, signs_in, usage=usage, accept=accept, timeouts=timeouts, stored_waits=waits)

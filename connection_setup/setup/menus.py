@@ -43,7 +43,7 @@ def row_url(connection: DataverseConnection, table: str, entity_set: str, row_id
     """Return the address of a row in Dataverse; in a sandbox, of the list it stands in."""
     url = clouds.origin(connection.environment_url)
     if clouds.is_loopback(urlsplit(url).hostname or ""):
-        return f"{url}/_sandbox/rows/{entity_set}"
+        return f"{url}/_sandbox/rows/{entity_set}#{row_id}"
     return f"{url}/main.aspx?pagetype=entityrecord&etn={table}&id={row_id}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from connection_setup.connection.state import connection_of
+from connection_setup.setup.menus import row_url
 from core.refusals import Explained, Refusal
 from coupling.couplings.by_hand import RowsSeen, SeenRow
 from coupling.couplings.by_hand_rules import Pair
@@ -198,7 +199,7 @@ class _Reading:
         by_field = dict(mapping.fields.exclude(field="").values_list("field", "integration_field"))
         self.city = by_field.get("city", "")
         self.phones = [by_field[name] for name in _PHONES if name in by_field]
-        self.address = connection_of(mapping.company).environment_url.rstrip("/")
+        self.connection = connection_of(mapping.company)
 
     def fill_in(self, lines: Sequence[FailureSeen], jobs: Mapping[int, Job]) -> None:
         """Give each line its candidates as they are now, all that there are."""
@@ -251,8 +252,9 @@ class _Reading:
         return one.gone or (changed_at != "" and datetime.fromisoformat(changed_at) > ignored_at)
 
     def _url(self, row_id: UUID) -> str:
-        query = f"pagetype=entityrecord&etn={self.mapping.integration_table}&id={row_id}"
-        return f"{self.address}/main.aspx?{query}" if self.address else ""
+        if not self.connection.environment_url:
+            return ""
+        return row_url(self.connection, self.mapping.integration_table, self.mapping.entity_set, row_id)
 
 
 def _partner_of(seen: SeenRow) -> str:

@@ -20,13 +20,13 @@ SIZE_STORED_S = 600
 
 
 def row_counter(company: Company, table: LocalTable, given: Mapping[str, str]) -> RowCounter | None:
-    """Return how a list narrowed by these filters is counted; None where none of them is about being coupled.
+    """Return how a list narrowed by these filters is counted; None where none is about being coupled or on a column.
 
     Where another filter or a search narrows it as well, its number is counted each time.
     """
-    if "coupled" not in given:
+    if "coupled" not in given and not any("." in name for name in given):
         return None
-    if len(given) > 1:
+    if set(given) != {"coupled"}:
         return paging.counted
 
     records = f"coupling.records.counts.{company.pk}.{table.name}"

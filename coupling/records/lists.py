@@ -1,4 +1,4 @@
-"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.records.pages.
+"""Record lists as data: columns, filters, what is coupled. The pages are in coupling.records.pages.
 
 A view that acts on selected records calls `selected_records(request, company, table)`; the list's form posts to it.
 """
@@ -8,21 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.http import Http404, HttpRequest
 
-from connection_setup.connection.state import connection_for_request, disabled_reason
-from core.roles import Can, may
-from coupling.dead_partners import RELEASE
+from core.roles import Can
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, couplings_of_table
 from coupling.records import counts
+from coupling.records.column_filters import column_filters
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import listing
 from ui.cells import in_sentence
-from ui.kit import Action, Cell, Menu, Notice, Status
-from ui.links import company_url, optional_url
+from ui.kit import Cell, Notice, Status
+from ui.links import company_url
 from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
@@ -75,6 +74,11 @@ def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
     return company_url("records:card", company, table=table.name, system_id=system_id)
 
 
+def record_url(page: str, company: Company, table: LocalTable, record: Any) -> str:
+    """Return the address of a page about a record, by the page's name: edit, delete."""
+    return company_url(f"records:{page}", company, table=table.name, system_id=record.system_id)
+
+
 def give_ids_now_and_then(table: LocalTable) -> None:
     """Have records that were stored past `save()` listed as well; looked for once a minute, by whoever comes."""
     if table.columns is not None and cache.add(f"coupling.records.lists.ids.{table.name}", True, IDS_GIVEN_S):
@@ -100,6 +104,7 @@ def record_listing(
     ]
     if (blocked := next((field for field in table.fields if field.name == "blocked"), None)) is not None:
         filters.append(listing.Filter("blocked", "Blocked", _Blocked(blocked), kind="bool"))
+    by_column = column_filters(table)
     shown = [*table.default_columns, *(field.name for field in table.fields if field.name not in table.default_columns)]
     columns = [_column(table.field(name), default=name in table.default_columns) for name in shown]
     place = len(table.default_columns)
@@ -109,7 +114,8 @@ def record_listing(
         caption=table.caption_plural,
         rows=table.records(company),
         columns=columns,
-        filters=filters,
+        filters=[*filters, *listing.expanded(by_column)],
+        column_filters=by_column,
         search=[f"{name}__icontains" for name in (table.key, table.title, *searched)],
         selectable=True,
         row_url=lambda row: card_url(company, table, row.system_id),
@@ -130,83 +136,18 @@ def selected_records(request: HttpRequest, company: Company, table: LocalTable) 
 
 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:
-    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column."""
+    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column.
+
+    Rows of a list that is filtered by it have it already.
+    """
+    if all("coupled_to_dataverse" in vars(row) for row in rows):
+        return
     ids = [row.system_id for row in rows]
     pairs = couplings_of_table(company, table.name).filter(local_id__in=ids, pending=False)
     options = OptionMapping.objects.filter(company=company, mapping__table=table.name, local_id__in=ids)
     found = set(pairs.values_list("local_id", flat=True).union(options.values_list("local_id", flat=True)))
     for row in rows:
         row.coupled_to_dataverse = row.system_id in found
-
-
-def dataverse_menu(
-    request: HttpRequest,
-    company: Company,
-    table: LocalTable,
-    *,
-    record: Any = None,
-    mappings: "Sequence[IntegrationTableMapping] | None" = None,
-) -> Menu:
-    """Return Related > Dataverse > Coupling, for the selected rows of a list or for one record.
-
-    It is off, with the reason, while the connection is not enabled; an action is off where the role does not allow it.
-    """
-    mappings = mappings_of(company, table) if mappings is None else mappings
-    disabled = disabled_reason(connection_for_request(request, company))
-    off = disabled.user_message if disabled is not None else ""
-    if not off and not mappings:
-        off = f"No integration table mapping for {table.caption_plural} yet."
-    denied = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
-    values = {"selected": str(record.system_id)} if record is not None else {}
-
-    def act(label: str, name: str, icon: str, note: str = "") -> list[Action]:
-        url = optional_url(name, company, table=table.name)
-        if not url:
-            return []
-        return [
-            Action(label, url, "post", icon, selection=record is None, off=denied, note=note, values=values)
-        ]  # fmt: skip
-
-    mapping = mappings[0].name if mappings else ""
-
-    def job_log(kind: str) -> str:
-        return company_url("jobs:list", company, query={"type": kind, "mapping": mapping})
-
-    set_up = act("Set Up Coupling", "sync:set-up-coupling-records", "edit")
-    if record is not None and set_up:
-        url = company_url("sync:set-up-coupling", company, table=table.name, system_id=record.system_id)
-        set_up = [Action("Set Up Coupling", url, icon="edit", off=denied)]
-    here = optional_url("sync:uncoupled-rows", company, mapping=mapping) if mapping and record is None else ""
-    unread = "" if may(request.user, Can.PREVIEW, company) else "Your role may not have tables read."
-    coupling = Menu(
-        "Coupling",
-        [
-            *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
-            *set_up,
-            *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
-            *act(RELEASE, "coupling:release-records", "uncouple"),
-            Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
-        ],
-        icon="couple",
-    )
-    return Menu(
-        "Related",
-        [
-            Menu(
-                "Dataverse",
-                [
-                    *act("Synchronize Now", "sync:synchronize-selection", "sync"),
-                    coupling,
-                    *act("Create in Dataverse", "sync:create-in-dataverse", "add"),
-                    *([Action("Create Here from Dataverse", here, icon="import", off=unread)] if here else []),
-                    Action("Synchronization Log", job_log("synchronization"), icon="list"),
-                ],
-                icon="dataverse",
-                off=off,
-            )
-        ],
-        icon="list",
-    )
 
 
 def _column(field: LocalField, *, default: bool) -> listing.Column:
@@ -232,6 +173,7 @@ def _coupled(rows: "QuerySet[Any]", value: str, mappings: "Sequence[IntegrationT
     pending = Coupling.objects.filter(mapping__in=[mapping.pk for mapping in mappings], pending=True)
     if pending.exists():  # seldom: Dataverse has not confirmed these rows
         coupled &= ~Q(Exists(pending.filter(local_id=OuterRef("system_id"))))
+    rows = rows.annotate(coupled_to_dataverse=Value(value == "yes"))
     if not coupled:
         return rows if value == "no" else rows.none()
     return rows.filter(coupled if value == "yes" else ~coupled)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -61,6 +62,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         Filter("type", "Type", lambda found, value: found.filter(type=value), display.type_choices()),
         Filter("mapping", "Mapping", lambda found, value: found.filter(mapping_name=value), _mappings(company)),
         Filter("state", "State", _by_state, [*State.choices, ("open", "Not ended"), ("errors", "With errors")]),
+        Filter("record", "Record", lambda found, value: _of_record(company, found, value), kind="hidden"),
     ]
     return Listing(
         id=f"jobs-{type}" if type in Type.values else "jobs",
@@ -88,6 +90,13 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             title="No jobs yet",
         ),
     )
+
+
+def _of_record(company: Company, found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+    try:
+        return found.filter(pk__in=outcomes_read.jobs_of_record(company, UUID(value)))
+    except ValueError:
+        return found.none()
 
 
 def queue(company: Company, *, selectable: bool = False) -> Listing:

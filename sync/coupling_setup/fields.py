@@ -43,6 +43,11 @@ class Marked:
     differing: str = ""
     after: str = ""
 
+    @property
+    def whole(self) -> str:
+        """The value without marks."""
+        return f"{self.before}{self.differing}{self.after}"
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedField:

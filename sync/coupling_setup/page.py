@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from connection_setup.connection.state import connection_of, unavailable_text
+from connection_setup.setup.menus import row_url
 from core.refusals import Explained
 from coupling.couplings.by_hand import FoundRows, RowsSeen, SeenRow
 from coupling.gateway import Gateway
@@ -153,11 +154,10 @@ class SetUpPage:
 
     def _row_url(self, read: _Read) -> str:
         """Return the address of the row that is compared, in Dataverse itself."""
-        address = connection_of(self.company).environment_url.rstrip("/")
-        if read.chosen is None or self.mapping is None or not address:
+        connection = connection_of(self.company)
+        if read.chosen is None or self.mapping is None or not connection.environment_url:
             return ""
-        query = f"pagetype=entityrecord&etn={self.mapping.integration_table}&id={read.chosen.row.id}"
-        return f"{address}/main.aspx?{query}"
+        return row_url(connection, self.mapping.integration_table, self.mapping.entity_set, read.chosen.row.id)
 
     def _context(self, read: _Read, card: str) -> dict[str, Any]:
         mapping, asked = self.mapping, self.asked
