@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0008_history'),
+        ('sync', '0010_schedules'),
     ]
 
     operations = [
