@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("coupling", "0026_ended_couplings")]
+    dependencies = [("coupling", "0027_saved_views")]
 
     operations = [
         migrations.AddField(
