@@ -6,7 +6,7 @@ import msgspec
 from auditlog.models import LogEntry
 
 from core.vocabulary import CompareAs, ConflictOption
-from coupling.brakes import LIMITS
+from coupling.brakes import LIMITS, Brakes
 from coupling.matching.criteria import available_criteria, field_caption
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.page_parts import ASK_A_PERSON
@@ -73,7 +73,8 @@ def _state(mapping: IntegrationTableMapping) -> State:
             one.pk: Criterion(one.use_for_match, one.case_sensitive, one.match_priority, one.compare_as)
             for one in available_criteria(mapping)
         },
-        mapping.synch_after_coupling, mapping.create_new, mapping.update_conflict, mapping.brakes,
+        mapping.synch_after_coupling, mapping.create_new, mapping.update_conflict,
+        Brakes.stored(mapping.brakes).on_coupling().dump(),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Services of mappings: find one, check that it can be used, save its settings, criteria and fields."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -78,7 +78,8 @@ def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> bo
     mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
     if mapping.direction == Direction.BIDIRECTIONAL:
         mapping.update_conflict = settings.conflicts
-    mapping.brakes = settings.brakes.dump()
+    kept = Brakes.stored(mapping.brakes)
+    mapping.brakes = replace(settings.brakes, deleted=kept.deleted, deleted_percent=kept.deleted_percent).dump()
     mapping.save(update_fields=["synch_after_coupling", "create_new", "update_conflict", "brakes"])
     return changed
 

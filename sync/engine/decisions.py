@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from core.ids import new_id
-from core.vocabulary import ConflictOption, DeletionOption, Direction
+from core.vocabulary import ConflictOption, Direction
 from coupling import filters
 from coupling.gateway import Gateway
 from coupling.mappings import column_looks
@@ -22,6 +22,7 @@ from sync.engine.chunk import Chunk, LocalUpdate, NewLocalRecord, NewRemoteRow, 
 from sync.engine.company_marks import needs_mark
 from sync.engine.contact_links import link_companies
 from sync.engine.created_state import hold_back
+from sync.engine.deletion_brake import Deletions
 from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
 from sync.engine.left_out import LeftOut
@@ -100,6 +101,7 @@ class Decider:
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.left_out = LeftOut(mapping, gateway, self.recorder)
         self.unconfirmed = UnconfirmedWrites.load(mapping)
+        self.deletions = Deletions(mapping, options)
         self.row_filter = gateway.row_filter(mapping)
         self._is_inside = filters.tester(self.row_filter)
         self.outside = OutsideRows(mapping, gateway, self.row_filter)
@@ -120,6 +122,7 @@ class Decider:
             [pair.remote.values for pair in pairs if pair.remote] + [row.values for row in rows],
         )
         outside = self.outside.find([pair.remote for pair in pairs if pair.remote]) - self.lost_companies.find(pairs)
+        self.deletions.look(pairs)
         for pair in pairs:
             self._decide_pair(chunk, pair, outside)
         for row in self.left_out.take_rows(chunk.changes, rows):
@@ -275,7 +278,7 @@ class Decider:
         decision = decide_missing(
             local_gone=pair.local is None,
             remote_gone=remote_gone,
-            option=DeletionOption(self.options.deletion or self.mapping.deletion_conflict),
+            option=self.deletions.option,
             allowed=intersect_direction(allowed, Direction(self.mapping.direction)) or allowed,
             delete_survivor=self.options.delete_survivors,
         )
@@ -305,11 +308,7 @@ class Decider:
                 self._insert_local(chunk, pair.remote, pair)
             case DeletionToResolve():
                 side = Side.INTEGRATION if remote_gone else Side.LOCAL
-                message = (
-                    f"The record it is coupled to was deleted {where}. Choose an option for Resolve Deletion Conflicts "
-                    "on the mapping's card; or choose Restore Records, Delete Records or Delete Couplings for this one."
-                )
-                self.recorder.fail(chunk.changes, pair, side, reason, message)
+                self.recorder.fail(chunk.changes, pair, side, reason, self.deletions.explain(where))
 
     # -- new records ------------------------------------------------------------------------------------------------
 

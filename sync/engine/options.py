@@ -12,7 +12,8 @@ class Options:
     allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
     wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
     failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
-    mapping says; delete_survivors: the side of them that still exists is deleted too.
+    mapping says; delete_survivors: the side of them that still exists is deleted too; deleted_before: how many such
+    pairs the run has met already, None where no brake counts since a person chose the records.
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL
@@ -22,3 +23,4 @@ class Options:
     retries: bool = False
     deletion: DeletionOption = DeletionOption.ASK
     delete_survivors: bool = False
+    deleted_before: int | None = None

@@ -54,7 +54,8 @@ class Preview:
             yield from choice_run.preview(self.mapping, gateway, parameters, selected=selected)
             self.requests = gateway.requests
             return
-        decider = Decider(self.mapping, gateway, Options(allowed=allowed, creates=creates))
+        options = Options(allowed=allowed, creates=creates, deleted_before=0 if self.selection is None else None)
+        decider = Decider(self.mapping, gateway, options)
         if decider.companies is not None:
             decider.companies.expects_new = True
         selected = None if self.selection is None else list(self.selection)

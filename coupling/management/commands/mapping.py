@@ -44,6 +44,7 @@ _SETTINGS = {
     "--conflicts": "conflicts", "--deletion": "deletion", "--blanks": "blanks", "--every": "every",
     "--only-coupled": "only_coupled", "--multi-company": "multi_company", "--template": "template",
     "--insert-values": "insert_values", "--stop-above": "stop_above", "--stop-coupled-above": "stop_coupled_above",
+    "--stop-deleted-above": "stop_deleted_above",
 }  # fmt: skip
 """What mapping set changes: the word, and its name among the options."""
 
@@ -90,6 +91,10 @@ class Command(MappingFileCommand):
         parser.add_argument(
             "--stop-coupled-above", type=limit_on_coupling, metavar="N|none",
             help="Above how many records coupling couples none.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--stop-deleted-above", type=limit_on_creating, metavar="N|P%|none", action="append",
+            help="Above how many deleted records, or of 100 pairs, a run does nothing about them; may be given twice.",
         )  # fmt: skip
         parser.add_argument(
             "--pair", action="append", default=[], metavar="CODE=VALUE",
@@ -347,8 +352,8 @@ def _changes(mapping: IntegrationTableMapping, options: dict[str, Any]) -> edit.
     """Return what the options ask to change. Raises BadFilter for a filter that is no JSON."""
     only_coupled, multi_company = options["only_coupled"], options["multi_company"]
     asks = {"ask": ""}
-    creating, coupled = options["stop_above"], options["stop_coupled_above"]
-    brakes = Brakes.stored(mapping.brakes).asked_instead(creating, coupled).dump()
+    limits = tuple(options[name] for name in ("stop_above", "stop_coupled_above", "stop_deleted_above"))
+    brakes = Brakes.stored(mapping.brakes).asked_instead(*limits).dump()
     return edit.Changes(
         direction=direction_of(options["direction"]),
         table_filter=_filter(options["table_filter"]),
@@ -360,7 +365,7 @@ def _changes(mapping: IntegrationTableMapping, options: dict[str, Any]) -> edit.
         blanks=options["blanks"],
         every_minutes=options["every"],
         template=options["template"],
-        brakes=None if creating is None and coupled is None else brakes,
+        brakes=None if limits == (None, None, None) else brakes,
         insert_values=None if options["insert_values"] is None else read_json(options["insert_values"]) or {},
     )
 
