@@ -89,7 +89,7 @@ def _runs(company: Company) -> Table:
     )  # fmt: skip
 
 
-def schedule(company: Any) -> Iterable[Schedule]:
+def schedule(_: Any, company: Any) -> Iterable[Schedule]:
     """Yield the line of Job Queue Entries on which old jobs are removed."""
     policy = reading.stored_policy(company)
     if reading.rules_of(policy).removes_nothing:
