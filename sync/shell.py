@@ -176,13 +176,13 @@ def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
     counts = Company.objects.filter(pk=company.pk).values_list(
         _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
         _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
-        _counted(schedules.late_mappings(OuterRef("pk"), timezone.now())),
+        _counted(schedules.late_mappings(timezone.now(), company=OuterRef("pk"))),
     )
     conflicts, standing_alerts, late = counts.get()
     undone = left_undone(company).count()
     return [
         alerts.cue(company, standing_alerts),
-        Cue(f"{late:,}", "Late schedules", company_url("jobs:queue", company), "late" if late else "ok"),
+        Cue(f"{late:,}", "Late schedules", company_url("jobs:queue", company), "bad" if late else "ok"),
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),

@@ -99,7 +99,7 @@ _MARKS = {
 
 def mark(look: str) -> SafeString:
     """Return the shape of one kind of run."""
-    return SafeString(_MARKS[look])  # nosec B703, B308 - none but those above
+    return SafeString(_MARKS[look])  # nosec B703
 
 
 def _strip(strip: Strip) -> SafeString | str:

@@ -33,14 +33,13 @@ def register() -> None:
 
 def late(now: datetime) -> Iterable[Fact]:
     """Yield each mapping that is late."""
-    for line in services.all_lines(now):
+    for line in services.late_lines(now):
         mapping = line.mapping
-        if line.late:
-            yield Fact(
-                mapping.company_id, f"late:{mapping.pk}", f"{mapping.name} is late. {page.reason(line)}",
-                company_url("jobs:queue", mapping.company), mapping.name,
-                "Job Queue Entries shows what it waits for. Choose Run Now there once the cause is gone.",
-            )  # fmt: skip
+        yield Fact(
+            mapping.company_id, f"late:{mapping.pk}", f"{mapping.name} is late. {page.reason(line)}",
+            company_url("jobs:queue", mapping.company), mapping.name,
+            "Job Queue Entries shows what it waits for. Choose Run Now there once the cause is gone.",
+        )  # fmt: skip
 
 
 def paused(_: datetime) -> Iterable[Fact]:

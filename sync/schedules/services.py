@@ -72,14 +72,14 @@ def lines(company: Company, now: datetime) -> list[Line]:
     return [_line(mapping, now) for mapping in with_all(mappings_with_schedules(company))]
 
 
-def late_mappings(company: Any, now: datetime) -> "QuerySet[Any]":
-    """Return the mappings of a company that are late, by what rules.is_late says, for a count within another query."""
+def late_mappings(now: datetime, **where: Any) -> "QuerySet[Any]":
+    """Return the mappings that are late, by what rules.is_late says; where: conditions on them."""
     runs_here = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **runs.WHOLE)
     finished = runs_here.filter(state=State.FINISHED).order_by("-pk").values("ended_at")[:1]
     allowed = Coalesce("schedule__late_after", Value(timedelta(minutes=rules.LATE_AFTER), DurationField()))
     found = IntegrationTableMapping.objects.filter(
-        company=company, scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
-        company__connection__other_organization_id=None,
+        scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
+        company__connection__other_organization_id=None, **where,
     ).exclude(Exists(SchedulePause.objects.filter(company=OuterRef("company_id"))))  # fmt: skip
     return found.annotate(
         _since=Coalesce("schedule__owed_since", "next_run_at"),
@@ -90,12 +90,9 @@ def late_mappings(company: Any, now: datetime) -> "QuerySet[Any]":
     )  # fmt: skip
 
 
-def all_lines(now: datetime) -> list[Line]:
-    """Return the schedules of all companies that are not on hold; one query, and one for each company."""
-    found = with_all(IntegrationTableMapping.objects.filter(scheduled=True)).order_by("company_id", "position")
-    rows = list(found)
-    resting = {row.company_id: defaults.disabled_names(row.company) for row in rows}
-    return [_line(row, now) for row in rows if row.name not in resting[row.company_id]]
+def late_lines(now: datetime) -> list[Line]:
+    """Return the schedules of all companies that are late; one query."""
+    return [_line(row, now) for row in with_all(late_mappings(now)).order_by("company_id", "position")]
 
 
 def line_of(mapping: IntegrationTableMapping, now: datetime) -> Line:

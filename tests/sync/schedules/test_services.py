@@ -202,14 +202,14 @@ def test_the_count_of_late_ones_within_another_query_is_what_the_rule_says(compa
         update_mapping(company, **{"scheduled": True, "on_hold_since": None} | values)
         if kept:
             Schedule.objects.create(mapping=mapping, **kept)
-        counted = services.late_mappings(company.pk, now).count()
+        counted = services.late_mappings(now, company=company).count()
         assert counted == services.line_of(update_mapping(company), now).late, (values, kept)
         told.append(counted)
     assert told == [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
     update_mapping(company, scheduled=True, next_run_at=now - timedelta(days=1))
-    assert services.late_mappings(company.pk, now).count() == 1
+    assert services.late_mappings(now, company=company).count() == 1
     SchedulePause.objects.create(company=company, message="It is busy.", since=now, next_try_at=now)
-    assert services.late_mappings(company.pk, now).count() == 0
+    assert services.late_mappings(now, company=company).count() == 0
 
 
 def test_disabling_holds_them_and_enabling_lets_them_go_on_without_being_late(company, mapping):
