@@ -19,7 +19,7 @@ from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Directi
 from coupling.brakes import Brakes
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
 from coupling.mappings.brakes_form import BRAKE_NAMES, ON_CREATING, BrakeFields, entered_brakes
-from coupling.mappings.card_state import changes_since, stored_state
+from coupling.mappings.card_state import AGAIN, changes_since, stored_state
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
 from coupling.mappings.insert_values import lines_of, parse_lines
@@ -133,7 +133,7 @@ class MappingForm(BrakeFields):
     def refuse_changed(self, mapping: IntegrationTableMapping, told: Sequence[str]) -> None:
         """Tell what somebody changed since the page was opened; sent once more, the form replaces it."""
         self.data = {**{name: self.data[name] for name in self.data}, "seen": stored_state(mapping)}
-        self.add_error(None, " ".join([*told, "Nothing was saved. What you chose is below; save again to replace it."]))
+        self.add_error(None, " ".join([*told, AGAIN]))
 
     def ask(self, question: questions.Question) -> None:
         """Show a question by the first field that it is about: yes stores what was typed, no takes it back."""

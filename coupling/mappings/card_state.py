@@ -1,4 +1,4 @@
-"""What a mapping's card showed as stored, carried by its form: whether somebody changed it since, and what."""
+"""What a mapping's card, or the page of a field, showed as stored: whether somebody changed it since, and what."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,8 @@ import msgspec
 from auditlog.models import LogEntry
 
 from coupling.mapping_files.difference import setting_words
-from coupling.mapping_files.types import SETTINGS
-from coupling.models import IntegrationTableMapping
+from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
+from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from ui.cells import time_ago
 
 SEEN = (
@@ -17,6 +17,12 @@ SEEN = (
     "integration_filter",
 )  # fmt: skip
 """The settings that the card changes."""
+SEEN_OF_FIELD = (
+    "direction", "enabled", "constant", "rules", "transformation_direction", "update_conflict", "blanks",
+    "clear_on_failed", "not_null", "validate_field", "validate_integration_field",
+)  # fmt: skip
+"""Those that the page of a field changes."""
+AGAIN = "Nothing was saved. What you chose is below; save again to replace it."
 _FILTERS = ("table_filter", "integration_filter")
 _LONGEST = 100_000
 
@@ -42,6 +48,25 @@ def changes_since(mapping: IntegrationTableMapping, seen: str, *, filters: bool)
     return [*told, *_who(mapping)] if told else []
 
 
+def field_state(field: IntegrationFieldMapping) -> str:
+    """Return what is stored of a field mapping now, as its form carries it."""
+    return msgspec.json.encode({name: getattr(field, name) for name in SEEN_OF_FIELD}).decode()
+
+
+def field_changes_since(field: IntegrationFieldMapping, seen: str) -> list[str]:
+    """Return what is stored otherwise than the page of a field mapping showed it, as sentences."""
+    then = _read(seen) or {}
+    told = []
+    for name in SEEN_OF_FIELD:
+        value = getattr(field, name)
+        if name in then and then[name] != value:
+            as_mapping = value == "" and name in ("update_conflict", "blanks")
+            told.append(
+                f"{FIELD_SETTINGS[name]} is {'as the mapping says' if as_mapping else setting_words(name, value)} now."
+            )
+    return [*told, *_who(field)] if told else []
+
+
 def _state(mapping: IntegrationTableMapping) -> dict[str, Any]:
     return {name: getattr(mapping, name) for name in SEEN}
 
@@ -53,9 +78,9 @@ def _read(seen: str) -> Mapping[str, Any] | None:
         return None
 
 
-def _who(mapping: IntegrationTableMapping) -> list[str]:
-    """Return who changed the mapping last, where the audit log knows."""
-    last = LogEntry.objects.get_for_object(mapping).select_related("actor").order_by("-timestamp").first()
+def _who(changed: IntegrationTableMapping | IntegrationFieldMapping) -> list[str]:
+    """Return who changed it last, where the audit log knows."""
+    last = LogEntry.objects.get_for_object(changed).select_related("actor").order_by("-timestamp").first()
     if last is None or last.actor is None:
         return []
     return [f"The last change is by {last.actor}, {time_ago(last.timestamp)}."]

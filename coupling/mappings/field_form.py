@@ -1,12 +1,13 @@
 """Form of one field mapping: what a person says about it, and as what change of the model that counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from core.vocabulary import BlankPolicy, ConflictOption, Direction
 from coupling import local_records
+from coupling.mappings.card_state import AGAIN, field_state
 from coupling.mappings.field_checks import MAX_CONSTANT
 from coupling.mappings.field_edit import FieldChanges
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
@@ -80,6 +81,8 @@ class FieldForm(forms.Form):
         help_text="Kept, and part of mappings as files. Dataverse checks every value that it gets, on or off.",
     )
 
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
     def __init__(
         self,
         data: Any = None,
@@ -91,7 +94,8 @@ class FieldForm(forms.Form):
         """Make the form of a new field mapping, or of the known one. `columns`: those of the table in Dataverse."""
         initial: dict[str, Any] = {"enabled": True, "validate_field": True}
         if known is not None:
-            initial = {name: getattr(known, name) for name in self.base_fields}
+            initial = {name: getattr(known, name) for name in self.base_fields if name != "seen"}
+            initial["seen"] = field_state(known)
         initial["rules"] = "\n".join(known.rules) if known is not None else ""
         super().__init__(data, initial={"direction": mapping.direction, **initial})
         if known is not None:
@@ -106,6 +110,11 @@ class FieldForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", _CONSTANT), *choices]
+
+    def refuse_changed(self, known: IntegrationFieldMapping, told: Sequence[str]) -> None:
+        """Tell what somebody changed since the page was opened; sent once more, the form replaces it."""
+        self.data = {**{name: self.data[name] for name in self.data}, "seen": field_state(known)}
+        self.add_error(None, " ".join([*told, AGAIN]))
 
     def changes(self) -> FieldChanges:
         """Return what the form says. Call once it is valid."""

@@ -63,9 +63,10 @@ def field_page(
         if known is not None
         else entries("field", "integration_field")
     )
+    seen = [Field(form_field=form["seen"])] if known is not None and not off else []
     tabs = [
         *(_tested_tabs(form, tested) if tested is not None else []),
-        FastTab("general", "General", [*pair, *entries("enabled", "direction", "constant")]),
+        FastTab("general", "General", [*seen, *pair, *entries("enabled", "direction", "constant")]),
         FastTab("rules", "Transformation Rules", entries("rules", "transformation_direction")),
         FastTab(
             "options",

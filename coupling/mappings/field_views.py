@@ -14,6 +14,7 @@ from core.roles import Can, may, requires
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.mappings import field_edit
+from coupling.mappings.card_state import field_changes_since
 from coupling.mappings.field_form import FieldForm
 from coupling.mappings.field_page import Tested, field_page
 from coupling.mappings.rule_samples import local_samples, remote_samples
@@ -108,6 +109,9 @@ def _save(asked: _Asked) -> HttpResponse:
     if not form.is_valid():
         return asked.page(form)
     told: tuple[str, ...] = ()
+    if asked.known is not None and (changed := field_changes_since(asked.known, form.cleaned_data["seen"])):
+        form.refuse_changed(asked.known, changed)
+        return asked.page(form)
     try:
         if asked.known is None:
             local, column = asked.pair(form)

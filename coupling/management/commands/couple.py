@@ -53,9 +53,9 @@ class Command(MappingCommand):
         parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
         parser.add_argument("--preview", action="store_true", help="Only print what would happen.")
         parser.add_argument(
-            "--stop-above", type=limit_on_creating, metavar="N|P%|none", action="append",
-            help="Where more than N records, or P of 100 that take part, would be created, none is. Instead of the "
-            "mapping's own limits; may be given twice, N and P%%.",
+            "--stop-above", type=limit_on_creating, metavar="N|PERCENT|none", action="append",
+            help="Where more than N records, or so many of 100 that take part (10%%), would be created, none is. "
+            "Instead of the mapping's own limits; may be given twice.",
         )  # fmt: skip
         parser.add_argument(
             "--stop-coupled-above", type=limit_on_coupling, metavar="N|none",

@@ -85,8 +85,8 @@ class Command(MappingFileCommand):
         parser.add_argument("--template", metavar="CODE", help='The template for new records here; "" for none.')
         parser.add_argument("--insert-values", metavar="JSON", help="What new Dataverse rows get, {column: value}.")
         parser.add_argument(
-            "--stop-above", type=limit_on_creating, metavar="N|P%|none", action="append",
-            help="Above how many records, or of 100 that take part, coupling creates none; may be given twice.",
+            "--stop-above", type=limit_on_creating, metavar="N|PERCENT|none", action="append",
+            help="Above how many records, or of 100 that take part (10%%), coupling creates none; may be given twice.",
         )  # fmt: skip
         parser.add_argument(
             "--stop-coupled-above", type=limit_on_coupling, metavar="N|none",

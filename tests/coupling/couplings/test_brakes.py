@@ -1,6 +1,7 @@
 """Brakes: above so many records nothing is created, or nothing is coupled, and the job says so."""
 
 import pytest
+from django.core.management import load_command_class
 
 from coupling.brakes import Brakes
 from coupling.couplings import services
@@ -124,3 +125,9 @@ def test_a_mapping_keeps_its_brakes_and_a_command_may_ask_for_others_or_none(fiv
 def test_limits_that_are_asked_for_take_the_place_of_those_there_are(creating, coupled, expected):
     assert Brakes(5, 10, 7).asked_instead(creating, coupled) == expected
     assert Brakes.stored(expected.dump()) == expected
+
+
+@pytest.mark.parametrize("command", ["couple", "mapping"])
+def test_the_commands_tell_how_they_are_called(command):
+    words = load_command_class("coupling", command).create_parser("manage.py", command).format_help()
+    assert "(10%)" in words and "N|PERCENT|none" in words

@@ -1,5 +1,7 @@
 """The pages of field mappings: the list, one field with the rules' test on real values, removal, Reset."""
 
+import html
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -77,6 +79,28 @@ def test_a_field_is_changed_and_removed_and_rules_are_reset(company, customer_ma
     assert "No value is changed on either side." in asked
     mapper.post(url(company, "remove-field", field=field.pk))
     assert not customer_mapping.fields.filter(field="city").exists()
+
+
+def test_a_field_that_somebody_changed_since_it_was_shown_is_told_and_left_until_sent_again(
+    company, customer_mapping, mapper
+):
+    def seen_in(answer):
+        return html.unescape(re.search(r'name="seen" value="([^"]*)"', answer.content.decode()).group(1))
+
+    city = customer_mapping.fields.get(field="city")
+    address = url(company, "field", field=city.pk)
+    sent = {"direction": "bidirectional", "enabled": "on", "transformation_direction": "to_integration_table",
+            "validate_field": "on", "rules": "trim", "seen": seen_in(mapper.get(address))}  # fmt: skip
+    IntegrationFieldMapping.objects.filter(pk=city.pk).update(blanks="keep", rules=["upper"])
+    refused = mapper.post(address, sent)
+    assert refused.status_code == 400
+    for words in ("Transformation Rules is upper now.", "Blank Values is", "Nothing was saved."):
+        assert words in refused.content.decode()
+    city.refresh_from_db()
+    assert city.rules == ["upper"]
+    assert mapper.post(address, {**sent, "seen": seen_in(refused)}).status_code == 302
+    city.refresh_from_db()
+    assert (city.rules, city.blanks) == (["trim"], "")
 
 
 @pytest.mark.usefixtures("contexts")
