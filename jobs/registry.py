@@ -58,6 +58,13 @@ ChangedFields = Callable[[Job, Sequence[JobOutcome]], dict[Any, list[tuple[str, 
 Unsettled = Callable[[Any, Sequence[int]], Iterable[int]]
 
 
+class Aged(Protocol):
+    """Drops what jobs wrote and what may be older or younger than they are."""
+
+    def __call__(self, *, company: Any, before: datetime, most: int) -> int:
+        """Delete what a company has of it from before a moment, the oldest first, at most so many. Return how many."""
+
+
 class DerivedOutcomes(Protocol):
     """Finds what a kind of job keeps no rows of, by the numbers that its handler gave (Checkpoint.derive)."""
 
@@ -90,6 +97,7 @@ class _Registry:
     job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
     changed_fields: list[ChangedFields] = field(default_factory=list)
     unsettled: list[Unsettled] = field(default_factory=list)
+    aged: list[Aged] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -172,6 +180,11 @@ def unsettled(provider: Unsettled) -> None:
     and answers those among them that retention must leave.
     """
     registry.unsettled.append(provider)
+
+
+def aged(drop: Aged) -> None:
+    """Have retention drop what is too old of something beside the jobs, such as the Synchronization History."""
+    registry.aged.append(drop)
 
 
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model

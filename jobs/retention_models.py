@@ -29,6 +29,10 @@ class RetentionPolicy(OfCompany, models.Model):
         validators=[MinValueValidator(100), MaxValueValidator(100_000_000)],
         help_text="Of more, the oldest go, whatever their age. Blank: any number.",
     )  # fmt: skip
+    history_days = models.PositiveIntegerField(
+        "Keep Synchronization History (Days)", null=True, blank=True, validators=_DAYS,
+        help_text="Values before and after, from when they were written. Blank: as long as the job that wrote them.",
+    )  # fmt: skip
     next_at = models.DateTimeField(null=True, blank=True, help_text="When the daily job is due; blank: it was never.")
 
     def __str__(self) -> str:

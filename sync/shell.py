@@ -42,6 +42,7 @@ from sync.history.card import record_section
 from sync.history.job import handle as put_back
 from sync.history.page import job_actions
 from sync.history.reading import changed_fields
+from sync.history.services import drop_older
 from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
 from sync.schedules import alerts as schedule_alerts
@@ -110,6 +111,7 @@ _SALESPEOPLE = hooks.Question(
 def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    jobs.aged(drop_older)
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.RESTORE, put_back, label="values put back")
     jobs.register(Type.UNDO, undo, label="undo of a coupling job")

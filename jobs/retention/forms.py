@@ -12,4 +12,4 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes 
 
     class Meta:
         model = RetentionPolicy
-        fields: ClassVar = ["days", "idle_days", "most"]
+        fields: ClassVar = ["days", "idle_days", "most", "history_days"]

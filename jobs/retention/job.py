@@ -1,7 +1,7 @@
 """The job that removes old jobs: first what hangs on them, part by part, then they themselves."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -10,6 +10,7 @@ from django.utils import timezone
 from core import bulk
 from core.job_parameters import JobParameters
 from jobs.models import Job
+from jobs.registry import registry
 from jobs.retention import reading
 from jobs.retention.rules import Stays, told
 from jobs.running.context import JobContext
@@ -28,6 +29,8 @@ def remove(context: JobContext) -> None:
     asked = RetentionParameters.load(context.parameters)
     now = datetime.fromisoformat(asked.now) if asked.now else timezone.now()
     policy = reading.policy_of(context.company)
+    if policy.history_days is not None:
+        _drop_older(context, now - timedelta(days=policy.history_days))
     for part in reading.parts(context.company, policy, now, after=context.resume.get("after", 0)):
         _remove_what_hangs_on(context, part.ids)
         with context.checkpoint() as point:
@@ -38,6 +41,7 @@ def remove(context: JobContext) -> None:
                 point.count("deleted", len(part.ids))
             before = context.resume
             point.resume = {
+                **before,
                 "after": part.last,
                 "outcomes": before.get("outcomes", 0) + part.outcomes,
                 "last": before.get("last", 0) + part.stays[Stays.LAST],
@@ -45,7 +49,19 @@ def remove(context: JobContext) -> None:
             }
     done = context.resume
     jobs = int(context.job.counters.get("deleted", 0))
-    context.finish(told(jobs, done.get("outcomes", 0), done.get("last", 0), done.get("unsettled", 0)))
+    numbers = (done.get(name, 0) for name in ("outcomes", "last", "unsettled", "lines"))
+    context.finish(told(jobs, *numbers))
+
+
+def _drop_older(context: JobContext, before: datetime) -> None:
+    """Drop what jobs wrote before a moment and what may be younger or older than they are."""
+    for drop in registry.aged:
+        dropped = bulk.MAX_ROWS
+        while dropped == bulk.MAX_ROWS:
+            with context.checkpoint() as point:
+                dropped = drop(company=context.company, before=before, most=bulk.MAX_ROWS)
+                point.phase = "Removing old lines of the history"
+                point.resume = {**context.resume, "lines": context.resume.get("lines", 0) + dropped}
 
 
 def _remove_what_hangs_on(context: JobContext, ids: Sequence[int]) -> None:

@@ -39,7 +39,7 @@ def stored_policy(company: Any) -> RetentionPolicy:
 
 def rules_of(stored: RetentionPolicy) -> Policy:
     """Return a policy as the rules take it."""
-    return Policy(stored.days, stored.idle_days, stored.most)
+    return Policy(stored.days, stored.idle_days, stored.most, stored.history_days)
 
 
 def parts(company: Any, policy: Policy, now: datetime, *, after: int = 0) -> Iterator[Part]:

@@ -15,17 +15,19 @@ _NOTHING = frozenset({"total", "unchanged"})
 class Policy:
     """How long jobs are kept, with what became of their records; None: for ever, or any number of them.
 
-    days: from their end; idle_days: those in which nothing happened; most: so many of a company, the newest.
+    days: from their end; idle_days: those in which nothing happened; most: so many of a company, the newest;
+    history_days: of what they wrote, the values before and after; None: as long as the jobs.
     """
 
     days: int | None
     idle_days: int | None
     most: int | None
+    history_days: int | None = None
 
     @property
     def removes_nothing(self) -> bool:
         """Whether everything is kept."""
-        return self.days is None and self.idle_days is None and self.most is None
+        return self.days is None and self.idle_days is None and self.most is None and self.history_days is None
 
     def youngest(self, now: datetime) -> datetime | None:
         """Return the moment after which no job that ended is removed for its age; None: none is at any age."""
@@ -81,13 +83,16 @@ def next_run(after: datetime) -> datetime:
     return today if today > after else today + timedelta(days=1)
 
 
-def told(jobs: int, outcomes: int, last: int, unsettled: int) -> str:
-    """Return what a run removed and what it left, in sentences."""
-    if not jobs:
+def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0) -> str:
+    """Return what a run removed and what it left, in sentences. lines: of the Synchronization History by itself."""
+    if not jobs and lines:
+        removed = f"{_number(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
+    elif not jobs:
         removed = "Nothing was old enough to be removed."
     else:
         of_records = f", with what became of {_number(outcomes, 'record')}" if outcomes else ""
-        removed = f"{_number(jobs, 'job')} {'was' if jobs == 1 else 'were'} removed{of_records}."
+        beside = f", and {_number(lines, 'line')} of the Synchronization History" if lines else ""
+        removed = f"{_number(jobs, 'job')} {'was' if jobs == 1 else 'were'} removed{of_records}{beside}."
     stay = [
         (last, "the last of its mapping and kind", "the last of their mapping and kind"),
         (unsettled, "still has something to settle", "still have something to settle"),

@@ -42,12 +42,18 @@ class Preview:
 
 
 def set_policy(
-    *, company: Company, days: int | None, idle_days: int | None, most: int | None, user: Any = None
+    *,
+    company: Company,
+    days: int | None,
+    idle_days: int | None,
+    most: int | None,
+    history_days: int | None = None,
+    user: Any = None,
 ) -> RetentionPolicy:
     """Choose how long a company keeps jobs. Raises Refusal for numbers that are none to choose."""
     with set_actor(user), transaction.atomic():
         policy, _ = RetentionPolicy.objects.select_for_update().get_or_create(company=company)
-        policy.days, policy.idle_days, policy.most = days, idle_days, most
+        policy.days, policy.idle_days, policy.most, policy.history_days = days, idle_days, most, history_days
         try:
             policy.full_clean(exclude=["company"])
         except ValidationError as error:
@@ -82,7 +88,8 @@ def start(*, company: Company, user: Any = None, trigger: str = Trigger.USER) ->
 def run_due(now: datetime) -> None:
     """Start the job of each company whose daily run is due and has something to remove; work for the tick."""
     for company in Company.objects.filter(pk__in=_due(now)):
-        if any(part.ids for part in reading.parts(company, reading.policy_of(company), now)):
+        policy = reading.policy_of(company)
+        if policy.history_days is not None or any(part.ids for part in reading.parts(company, policy, now)):
             start(company=company, trigger=Trigger.SCHEDULE)
 
 

@@ -17,7 +17,7 @@ from masterdata.models import Company
 from masterdata.visible_companies import companies_for
 
 ANY = "any"
-_NUMBERS = ("days", "idle_days", "most")
+_NUMBERS = ("days", "idle_days", "most", "history_days")
 
 
 def _number(text: str) -> int | None:
@@ -42,6 +42,7 @@ class Command(TandemCommand):
             ("--days", "days", "days jobs are kept"),
             ("--idle-days", "idle_days", "days of runs without changes"),
             ("--jobs", "most", "most jobs of a company"),
+            ("--history-days", "history_days", f"days the Synchronization History is kept; {ANY}: as its jobs"),
         ):
             help_text = f"set: {what}, or {ANY}."
             parser.add_argument(option, dest=name, type=_number, default=argparse.SUPPRESS, help=help_text)
@@ -116,5 +117,5 @@ class Command(TandemCommand):
 def _policy_json(policy: RetentionPolicy) -> dict[str, Any]:
     return {
         "company": policy.company.name, "days": policy.days, "idle_days": policy.idle_days, "jobs": policy.most,
-        "next_run": policy.next_at,
+        "history_days": policy.history_days, "next_run": policy.next_at,
     }  # fmt: skip
