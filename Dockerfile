@@ -10,6 +10,8 @@ COPY --from=build /venv /venv
 COPY --chown=root:root . /app
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIR=/var/lib/tandem/state
+# Compiled once here: whoever runs it may not write beside it, and each process would do it again.
+RUN python -m compileall -q /app
 USER tandem
 EXPOSE 8000
 CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-class", "config.web_worker.PunctualThreadWorker", "--access-logfile", "-", "--logger-class", "config.access_log.ReticentLogger"]

@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 ARGS ?=
+# What is compiled is kept beside its source, also where the environment says otherwise: else each of the many processes
+# that the suite and the demo start compiles Tandem anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo run test check bench soak browser mutants lock setup setup-dev
 .DEFAULT_GOAL := help

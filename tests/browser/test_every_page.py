@@ -33,7 +33,8 @@ from ui.registry import registry
 
 pytestmark = pytest.mark.browser
 
-
+NAME = "CRONUS International"
+"""The company's, whatever is in it: a page that looks the same with and without is looked at once."""
 CONDITIONS = (
     "The row was merged into Adatum Corporation Holding International Group in Dataverse: couple with it.",
     "The Dataverse row is outside the mapping's integration table filter: Relationship Type is Partner (CUSTOMER takes "
@@ -44,7 +45,7 @@ CONDITIONS = (
 @pytest.fixture
 def company(transactional_db: Any) -> Company:
     """Provide a company in the middle of its work: coupled in part, with jobs, failures, a conflict and a review."""
-    company = Company.objects.create(name="CRONUS International", currency_code="EUR")
+    company = Company.objects.create(name=NAME, currency_code="EUR")
     DataverseConnection.objects.create(
         company=company, environment_url="https://contoso.crm4.dynamics.com", enabled=True, organization_name="Contoso",
         checks=[{"name": "Address answers", "state": "ok", "message": "In 84 ms.", "fix": ""},
@@ -189,7 +190,7 @@ def test_axe_finds_nothing_where_there_is_nothing_yet(looks: Callable[..., Looks
     """Empty states: no company at all, then a company with nothing in it."""
     look = looks()
     look.open("no company", "/")
-    company = Company.objects.create(name="Northwind Traders", currency_code="EUR")
+    company = Company.objects.create(name=NAME, currency_code="EUR")
     missing = {name for name, url in places(company).items() if "mappings/of/" in url}
     for name, url in places(company).items():
         look.open(name, url, 404 if name in missing or name in WRONG else 200)
