@@ -53,7 +53,7 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
         if not saved and (meanwhile := form.meanwhile(records.record_or_404(owner, what, system_id))) is not None:
             record = records.record_or_404(owner, what, system_id)
             form = record_form(what, owner, data=meanwhile.data, record=record)
-            saved = not meanwhile.changes and form.is_valid()  # written again with the values it had
+            saved = form.is_valid() and not meanwhile.changes  # none: written again with the values it had
         if saved:
             form.store()
             messages.success(request, "The changes have been saved.")
@@ -177,7 +177,10 @@ def _entry(request: HttpRequest, field: LocalField, form: RecordForm, change: Ch
 
 def _meanwhile_tab(meanwhile: Meanwhile) -> FastTab:
     """Return the section that says, field by field, what was changed since the form was opened."""
-    rows = [(one.caption, one.was, one.now, one.yours if one.on_both else "as it is now") for one in meanwhile.changes]
+    rows = [
+        (one.caption, one.was or "blank", one.now or "blank", one.yours if one.on_both else "as it is now")
+        for one in meanwhile.changes
+    ]
     head = ("Field", "When you opened it", "Now", "Yours")
     table = Table("What changed meanwhile", head, rows, wrap=frozenset({1, 2, 3}))
     return FastTab("meanwhile", "Changed meanwhile", table=table, gist=meanwhile.who.label)

@@ -104,7 +104,7 @@ def record_listing(
     ]
     if (blocked := next((field for field in table.fields if field.name == "blocked"), None)) is not None:
         filters.append(listing.Filter("blocked", "Blocked", _Blocked(blocked), kind="bool"))
-    by_column = column_filters(table)
+    by_column = column_filters(table, company)
     shown = [*table.default_columns, *(field.name for field in table.fields if field.name not in table.default_columns)]
     columns = [_column(table.field(name), default=name in table.default_columns) for name in shown]
     place = len(table.default_columns)

@@ -33,7 +33,7 @@ from ui.registry import registry
 def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Show all records of a table."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
-    if address := clean_address(request.path, column_filters(what), request.GET):
+    if address := clean_address(request.path, column_filters(what, owner), request.GET):
         return HttpResponseRedirect(address)
     if (view := opened(request, owner, what)) is not None:
         return view

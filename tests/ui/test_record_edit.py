@@ -129,16 +129,18 @@ def change(one: Customer, **values: Any) -> None:
 def test_what_another_wrote_meanwhile_is_told_field_by_field_and_one_goes_on(
     administrator: Client, one: Customer, url: str
 ) -> None:
-    sent = typed(check(administrator.get(url))) | {"name": "Larch", "city": "Turin"}
+    opened = typed(check(administrator.get(url)))
+    sent = opened | {"name": "Larch", "city": "Turin", "payment_terms_code": "30"}
     change(one, city="Milan", address="Via Roma 1", changed_by="synchronization")
     page = check(administrator.post(url, sent))
     assert "A synchronization changed this customer while you were editing, so nothing was saved yet." in page.root.text
     rows = {row[0]: row[1:] for row in page.rows() if row}
     assert rows["City"] == ["Rome", "Milan", "Turin"]
-    assert rows["Address"][1:] == ["Via Roma 1", "as it is now"]
+    assert rows["Address"] == ["blank", "Via Roma 1", "as it is now"]
     assert len(rows) == 2
     assert "Changed meanwhile to Milan. What you entered replaces it when you save." in page.root.text
-    again = typed(page)
+    assert {"30D Net 30 days", "30E End of month"} <= set(page.buttons())
+    again = typed(page) | {"payment_terms_code": "30D"}
     assert (again["name"], again["city"], again["address"]) == ("Larch", "Turin", "Via Roma 1")
     assert Customer.objects.get().name == "Alder"
     assert administrator.post(url, again).status_code == 302
