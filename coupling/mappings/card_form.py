@@ -10,7 +10,7 @@ from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Directi
 from coupling.brakes import Brakes
 from coupling.mappings import questions
 from coupling.mappings.brakes_form import BRAKE_NAMES, DELETION_NAMES, ON_CREATING, DeletionBrakeFields, entered_brakes
-from coupling.mappings.card_state import stored_state
+from coupling.mappings.card_state import AGAIN, stored_state
 from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes
 from coupling.mappings.insert_values import lines_of, parse_lines
 from coupling.models import IntegrationTableMapping

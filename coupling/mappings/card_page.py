@@ -1,9 +1,7 @@
 """Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import prefetch_related_objects
@@ -15,13 +13,12 @@ from connection_setup.connection.organization import hold_reason_of
 from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
-from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
-from coupling.brakes import Brakes
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
-from coupling.mappings.card_state import AGAIN, changes_since, stored_state
-from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
+from coupling.mappings.card_form import ANSWER, BRAKES, MappingForm
+from coupling.mappings.card_state import changes_since
+from coupling.mappings.edit import Changes, Columns, change_mapping, live_columns
 from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
-from coupling.mappings.insert_values import lines_of, parse_lines
+from coupling.mappings.insert_values import lines_of
 from coupling.mappings.list_page import next_run, off_notice, table_cell, troubleshooting
 from coupling.mappings.schedule import on_card, read_along
 from coupling.matching import criteria
@@ -38,12 +35,12 @@ from coupling.page_parts import (
     show_error,
 )
 from dataverse.errors import DataverseError
-from masterdata import record_templates
 from masterdata.models import Company
 from ui import render
 from ui.cells import time_ago
-from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Page, Question
+from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Page
 from ui.links import company_url, optional_url
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.READ)

@@ -8,7 +8,8 @@ from django.http import QueryDict
 
 from core.refusals import NotUsable
 from coupling.mappings import edit
-from coupling.mappings.card_form import ANSWER, MappingForm, taken_back
+from coupling.mappings.card_form import ANSWER, MappingForm
+from coupling.mappings.card_page import taken_back
 from coupling.mappings.guide import services
 from coupling.mappings.guide.situation import SCHEDULE, Situation
 from coupling.models import IntegrationTableMapping

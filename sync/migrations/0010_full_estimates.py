@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0010_schedules'),
+        ('sync', '0009_schedules'),
     ]
 
     operations = [
