@@ -9,10 +9,9 @@ from jobs import display
 from jobs.alerts import job_facts, work
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists as listings
-from jobs.registry import on_tick, schedules
+from jobs.registry import on_tick
 from jobs.registry import register as register_kind
 from jobs.retention import job as retention_job
-from jobs.retention import page as retention_page
 from jobs.retention import services as retention
 from jobs.retention.sign_ins import remove_old_sign_ins
 from ui.kit import Cue, Link, Table
@@ -37,7 +36,6 @@ def register() -> None:
     job_facts.register()
     register_kind(retention_job.TYPE, retention_job.remove, label="removing old jobs")
     on_tick(retention.run_due)
-    schedules(retention_page.schedule)
     on_tick(remove_old_sign_ins)
     on_tick(work.work, last=True)
 

@@ -47,6 +47,11 @@ def connection_for_request(request: HttpRequest, company: Company) -> DataverseC
     return connection
 
 
+def know_connection(request: HttpRequest, connection: DataverseConnection) -> None:
+    """Spare the rest of a request the question for a connection that was read along with something else."""
+    vars(request).setdefault("_dataverse_connection", connection)
+
+
 def unavailable_reason(company: Company) -> NotConnected | None:
     """Return why Dataverse cannot be used now; None when the connection is enabled."""
     fields = ("company_id", "enabled", "disable_reason")

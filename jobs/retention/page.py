@@ -1,15 +1,11 @@
 """Page Retention Policies as data: how long jobs are kept, what would go now, and what the last runs removed."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from django.conf import settings
 from django.utils import timezone
 
 from jobs import display
 from jobs.models import Job
 from jobs.pages.lists import job_url
-from jobs.registry import Schedule
 from jobs.retention import reading, rules
 from jobs.retention.forms import PolicyForm
 from jobs.retention.job import TYPE
@@ -39,7 +35,7 @@ def build_page(company: Company, form: PolicyForm, *, administrator: bool) -> Pa
         actions=[run],
         notices=_notices(form),
         fast_tabs=[
-            FastTab("jobs", "Jobs", [_field(form, name, administrator) for name in form.fields]),
+            FastTab("jobs", "Jobs", [*(_field(form, name, administrator) for name in form.fields), _next_run(form)]),
             FastTab("runs", "What was removed", table=_runs(company)),
             FastTab(
                 "sign-ins", "Sign-in records and sessions",
@@ -60,6 +56,12 @@ def _field(form: PolicyForm, name: str, administrator: bool) -> Field:
         return Field(form_field=form[name])
     value = getattr(form.instance, name)
     return Field(str(form.fields[name].label), "Any" if value is None else f"{value:,}")
+
+
+def _next_run(form: PolicyForm) -> Field:
+    """Return when old jobs are looked for next."""
+    stored = form.instance
+    return Field("Next Run", stored.next_at or rules.next_run(timezone.now()))
 
 
 def _notices(form: PolicyForm) -> list[Notice]:
@@ -86,15 +88,4 @@ def _runs(company: Company) -> Table:
         "What was removed", ("Job", "Start", "State", "Jobs Removed", "What Happened"), rows, numeric=frozenset({3}),
         wrap=frozenset({4}), stack=True,
         empty="Nothing was removed yet. Old jobs are looked for each night at 02:45 UTC.",
-    )  # fmt: skip
-
-
-def schedule(_: Any, company: Any) -> Iterable[Schedule]:
-    """Yield the line of Job Queue Entries on which old jobs are removed."""
-    policy = reading.stored_policy(company)
-    if reading.rules_of(policy).removes_nothing:
-        return
-    yield Schedule(
-        "Removing old jobs", next_run=policy.next_at or rules.next_run(timezone.now()), every="1,440 min",
-        url=company_url("jobs:retention", company),
     )  # fmt: skip

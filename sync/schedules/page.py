@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from connection_setup.connection.organization import HOLD_CHANGED as ENVIRONMENT_CHANGED
+from connection_setup.connection.state import know_connection
 from core.roles import Can, may
 from coupling import local_records
 from coupling.models import IntegrationTableMapping
@@ -33,6 +34,9 @@ _LOOKS: dict[Status, State] = {
 def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
     """Yield a line of Job Queue Entries for each mapping that has a schedule."""
     found = services.lines(company, timezone.now())
+    for connection in (getattr(line.mapping.company, "connection", None) for line in found[:1]):
+        if connection is not None:
+            know_connection(request, connection)
     drawn = runs.strips(company, [line.mapping for line in found])
     operates, maps = may(request.user, Can.OPERATE, company), may(request.user, Can.MAP, company)
     for line in found:

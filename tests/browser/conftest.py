@@ -144,34 +144,14 @@ def watch(page: Any) -> list[str]:
 
 
 RUN_AXE = """([scope, but, runOnly]) => {
-    const may_differ = (name) =>
-        ["id", "href", "value", "title", "name", "for", "datetime", "action", "formaction"].includes(name)
-        || /^(data|hx)-|^aria-(label|labelledby|describedby|controls)$/.test(name);
-    const kind = (one) => {
-        const {color, backgroundColor} = getComputedStyle(one), {width, height} = one.getBoundingClientRect();
-        const attributes = [...one.attributes].map(({name, value}) => [name, may_differ(name) ? value !== "" : value]);
-        const text = [...one.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim());
-        return JSON.stringify([
-            one.tagName, attributes, text, color, backgroundColor, Math.round(height), width < 24,
-            ...[...one.children].map(kind),
-        ]);
-    };
-    const repeated = [...document.querySelectorAll("tbody")].flatMap((body) => {
-        const seen = new Set();
-        return [...body.rows].filter((row) => seen.size === seen.add(kind(row)).size);
-    });
-    const exclude = [...but.flatMap((part) => [...document.querySelectorAll(part)]), ...repeated];
+    const exclude = [...but.flatMap((part) => [...document.querySelectorAll(part)])];
     return axe.run({include: [scope || document], exclude}, {
         runOnly,
         resultTypes: ["violations"],
         preload: false,  // style sheets are fetched once more for rules that are not among these
     });
 }"""
-"""Run axe on the page, or on what `scope` names, without what `but` names.
-
-Of the rows of a table one of each kind is looked at: the same elements, with the same attributes (but for names, texts
-and addresses, which each has), the same colours and heights, break the same rules.
-"""
+"""Run axe on the page, or on what `scope` names, without what `but` names."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What spares axe work hides nothing: rows of one kind are looked at once, and what was faultless before not again."""
+"""What spares axe work hides nothing: what was faultless before is looked at again when something of it changes."""
 
 from collections.abc import Callable
 

@@ -93,7 +93,7 @@ class Command(MappingFileCommand):
             help="Above how many records coupling couples none.",
         )  # fmt: skip
         parser.add_argument(
-            "--stop-deleted-above", type=limit_on_creating, metavar="N|P%|none", action="append",
+            "--stop-deleted-above", type=limit_on_creating, metavar="N|PERCENT|none", action="append",
             help="Above how many deleted records, or of 100 pairs, a run does nothing about them; may be given twice.",
         )  # fmt: skip
         parser.add_argument(
