@@ -11,7 +11,7 @@ from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records.lists import card_url
 from jobs.admin import LimitedPaginator
 from masterdata import catalog
-from masterdata.admin_scope import CompanyFilter, OfVisibleCompanies
+from masterdata.admin_scope import CompanyFilter, OfVisibleCompanies, SearchById
 from ui.links import company_url
 
 # The type is generic for the type checker alone.
@@ -42,13 +42,13 @@ class MappingAdmin(OfVisibleCompanies, ReadOnly, _MappingAdmin):
 
 
 @admin.register(Coupling)
-class CouplingAdmin(OfVisibleCompanies, ReadOnly, _CouplingAdmin):
+class CouplingAdmin(SearchById, OfVisibleCompanies, ReadOnly, _CouplingAdmin):
     """Couplings, the newest first."""
 
     list_display = ("id", "company", "mapping", "local_id", "integration_id", "method", "created_at", "pending")
     list_filter = (("company", CompanyFilter), "method", "pending")
     list_select_related = ("company", "mapping")
-    search_fields = ("=local_id", "=integration_id")
+    id_fields = ("local_id", "integration_id")
     search_help_text = "The ID of a record or of a Dataverse row"
     show_full_result_count = False
     paginator = LimitedPaginator

@@ -246,7 +246,8 @@ def jobs_of_record(company: Company, local_id: UUID) -> set[int]:
     """
     rows = JobOutcome.objects.filter(local_id=local_id, job__company=company).order_by()
     newest = [source.newest_of(company, local_id) for source in registry.derived.values()]
-    return {*rows.values_list("job_id", flat=True).distinct(), *(found[0] for found in newest if found)}
+    known = {*rows.values_list("job_id", flat=True).distinct(), *(found[0] for found in newest if found)}
+    return set(Job.objects.filter(company=company, pk__in=known).values_list("pk", flat=True))  # some are removed
 
 
 def rows_in_order(job: Job, outcome: str = "", reason: str | None = None) -> "QuerySet[JobOutcome]":

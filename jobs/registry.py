@@ -45,6 +45,8 @@ class Schedule:
     runs: Strip | None = None
     key: str = ""
     """What a ticked line is known by; "" where there are no actions on it."""
+    on: bool = True
+    """Whether it runs by itself once nothing holds it."""
     buttons: Sequence[Action] = ()
     """What can be done with this line alone; the addresses get its key as `only`."""
 

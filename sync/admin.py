@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_site import ReadOnly
 from jobs.admin import LimitedPaginator
-from masterdata.admin_scope import CompanyFilter, OfVisibleCompanies
+from masterdata.admin_scope import CompanyFilter, OfVisibleCompanies, SearchById
 from sync.models import SynchronizedValue
 from ui.links import company_url
 
@@ -20,13 +20,13 @@ else:
 
 
 @admin.register(SynchronizedValue)
-class SynchronizedValueAdmin(OfVisibleCompanies, ReadOnly, _ValueAdmin):
+class SynchronizedValueAdmin(SearchById, OfVisibleCompanies, ReadOnly, _ValueAdmin):
     """Fields that synchronization wrote, the newest first."""
 
     list_display = ("id", "at", "company", "field", "side", "before", "after", "job")
     list_filter = (("company", CompanyFilter), "side")
     list_select_related = ("company", "field", "job")
-    search_fields = ("=local_id",)
+    id_fields = ("local_id",)
     search_help_text = "The ID of a record"
     show_full_result_count = False
     paginator = LimitedPaginator

@@ -47,11 +47,13 @@ from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
 from sync.schedules import alerts as schedule_alerts
 from sync.schedules import page as schedules_page
+from sync.schedules import reading as schedules_reading
 from sync.schedules import services as schedules
 from sync.schedules import waking
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
+from sync.unsettled_jobs import needed_jobs
 from ui import registry
 from ui.kit import Cue
 from ui.links import company_url
@@ -112,6 +114,7 @@ def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
     jobs.aged(drop_older)
+    jobs.unsettled(needed_jobs)
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.RESTORE, put_back, label="values put back")
     jobs.register(Type.UNDO, undo, label="undo of a coupling job")
@@ -132,7 +135,7 @@ def register() -> None:
     post_save.connect(waking.note_record_saved)
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
-    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules.with_all)
+    mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules_reading.with_all)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)
     catalog.records_deleted.connect(deletions.note_deleted)
@@ -178,7 +181,7 @@ def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
     counts = Company.objects.filter(pk=company.pk).values_list(
         _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
         _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
-        _counted(schedules.late_mappings(timezone.now(), company=OuterRef("pk"))),
+        _counted(schedules_reading.late_mappings(timezone.now(), company=OuterRef("pk"))),
     )
     conflicts, standing_alerts, late = counts.get()
     undone = left_undone(company).count()

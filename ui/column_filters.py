@@ -170,15 +170,14 @@ def _is_on(name: str, columns: Collection[str]) -> bool:
 def asked_of(column: ColumnFilter) -> Iterator[Asked]:
     """Yield what can be asked of a column."""
     name, label = column.name, column.label
-    blank = Asked(f"{name}.blank", f"{label} is blank", _blank(column), _no_problem, _YES_NO)
+    blank = Asked(f"{name}.blank", f"{label} is blank", _blank(column), _choice_problem(label, _YES_NO), _YES_NO)
     if column.kind in ("text", "code"):
         for how, words in _HOWS.items():
             yield Asked(f"{name}.{how}", f"{label} {words}", _text(column, how), _text_problem)
         yield blank
     elif column.kind in ("choice", "boolean"):
-        yield Asked(
-            f"{name}.is", label, _is(column), _no_problem, _YES_NO if column.kind == "boolean" else column.choices
-        )
+        choices = _YES_NO if column.kind == "boolean" else column.choices
+        yield Asked(f"{name}.is", label, _is(column), _choice_problem(label, choices), choices)
         if column.kind == "choice":
             yield blank
     else:
@@ -326,8 +325,14 @@ def _day(text: str) -> date | None:
     return found if found is not None and 1 < found.year < 9999 else None
 
 
-def _no_problem(_: str) -> str:
-    return ""
+def _choice_problem(label: str, choices: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    """Return what says what is wrong with a value that a column of choices is compared with."""
+    known = dict(choices)
+
+    def problem(text: str) -> str:
+        return "" if text in known else f'{label}: "{_short(text)}" is none of its choices.'
+
+    return problem
 
 
 def _text_problem(text: str) -> str:

@@ -249,6 +249,8 @@ def selected(request: HttpRequest, listing: Listing) -> Selection:
         return nothing
     if "filters" in what:
         rows, filters = listing.narrowed(what["filters"]), what["filters"]
+        if listing.in_force(filters) != filters:  # what they ask for is gone: without it they would mean others, too
+            return nothing
         return Selection(rows, rows.order_by().count(), True, listing.signed(filters=filters), listing.key, filters)
     keys = _keys(listing, what.get("keys", ()))
     if not keys:

@@ -152,7 +152,7 @@ def _describe_disabling(request: HttpRequest, connection: DataverseConnection) -
     running = states.pop(State.IN_PROCESS, 0)
     waiting = sum(states.values())
     lines = [line for provider in registry.schedules for line in provider(request, company)]
-    schedules = sum(line.state != "On Hold" for line in lines)
+    schedules = sum(line.on for line in lines)
     sentences = [
         f"{_count(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings."
         if couplings

@@ -96,11 +96,19 @@ def note_failed(job: Job, rows: Sequence[Any]) -> None:
 
 
 def drop_settled() -> None:
-    """Delete the failed records that are coupled by now, part by part: no list has them, but each would count them."""
-    for mapping in IntegrationTableMapping.objects.filter(Exists(FailedRecord.objects.filter(mapping=OuterRef("pk")))):
+    """Delete the failed records that are coupled or gone by now, part by part: no list has them, but each would count
+    them.
+    """
+    with_failures = IntegrationTableMapping.objects.filter(Exists(FailedRecord.objects.filter(mapping=OuterRef("pk"))))
+    for mapping in with_failures.select_related("company"):
         failed = FailedRecord.objects.filter(mapping=mapping).order_by("pk")
-        coupled = failed.filter(Exists(pairs_of(mapping).filter(local_id=OuterRef("local_id"))))
-        while part := list(coupled.values_list("pk", flat=True)[:_PART]):
+        over = Q(Exists(pairs_of(mapping).filter(local_id=OuterRef("local_id"))))
+        try:
+            records = local_records.get_table(mapping).rows(mapping.company).order_by()
+            over |= ~Q(Exists(records.filter(system_id=OuterRef("local_id"))))
+        except local_records.Unusable:  # its app is gone, and nobody can say whether the record is
+            pass
+        while part := list(failed.filter(over).values_list("pk", flat=True)[:_PART]):
             FailedRecord.objects.filter(pk__in=part)._raw_delete(failed.db)
 
 

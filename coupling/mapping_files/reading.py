@@ -226,7 +226,7 @@ _MAPPING: Mapping[str, Read] = {
     "brakes": _brakes,
     "blank_is_no_match": _yes_or_no,
     "scheduled": _yes_or_no,
-    "every_minutes": _number(1, 10_080),
+    "every_minutes": _number(1, 1440),
     "inactivity_timeout_minutes": _number(0, 525_600),
     "position": _PRIORITY,
 }

@@ -14,6 +14,7 @@ from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from coupling.mappings import column_looks, counts, drift_page, edit, outside_counts, overlaps, questions
+from coupling.mappings.brakes_form import DELETION_NAMES
 from coupling.mappings.card_form import ANSWER, BRAKES, MappingForm
 from coupling.mappings.card_state import changes_since
 from coupling.mappings.edit import Changes, Columns, change_mapping, live_columns
@@ -186,7 +187,9 @@ def _card(
         shown = lines_of(value) if name == "insert_values" else shown
         blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
         if name in BRAKES:
-            shown = "no limit" if value is None else f"{value:,}"
+            of_deletions = name in DELETION_NAMES and all(form.initial[one] is None for one in DELETION_NAMES)
+            none = "more than 100, and 10 %" if of_deletions else "no limit"
+            shown = none if value is None else f"{value:,}"
         return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else blank)
 
     schedule_actions = [action for _, offer in on_card for action in offer(request, one)]

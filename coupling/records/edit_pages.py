@@ -1,8 +1,10 @@
 """The forms of the company's own records: adding one, changing one, deleting one."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.html import format_html_join
 from django.views.decorators.http import require_http_methods, require_safe
@@ -32,9 +34,10 @@ def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
     owner, what = company_or_404(request, company), records.table_or_404(table)
     form = record_form(what, owner, data=_sent(request, what))
     if request.method == "POST" and not _looks_up(request, form) and form.is_valid():
-        record = form.store()
-        messages.success(request, f"{records.record_title(what, record)} has been added.")
-        return HttpResponseRedirect(records.card_url(owner, what, record.system_id))
+        record = _stored(form)
+        if record is not None:
+            messages.success(request, f"{records.record_title(what, record)} has been added.")
+            return HttpResponseRedirect(records.card_url(owner, what, record.system_id))
     return _form_page(
         request, owner, what, form, title=f"New {in_sentence(what.caption)}", back=records.list_url(owner, what)
     )
@@ -49,16 +52,28 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
     title, back = records.record_title(what, record), records.card_url(owner, what, system_id)
     form, meanwhile = record_form(what, owner, data=_sent(request, what), record=record), None
     if request.method == "POST" and not _looks_up(request, form):
-        saved = form.is_valid()
-        if not saved and (meanwhile := form.meanwhile(records.record_or_404(owner, what, system_id))) is not None:
+        with transaction.atomic():  # nobody writes the record between the look at it and the save
+            list(what.everywhere().select_for_update().filter(system_id=system_id))
             record = records.record_or_404(owner, what, system_id)
-            form = record_form(what, owner, data=meanwhile.data, record=record)
-            saved = form.is_valid() and not meanwhile.changes  # none: written again with the values it had
+            saved = form.is_valid()
+            if not saved and (meanwhile := form.meanwhile(record)) is not None:
+                form = record_form(what, owner, data=meanwhile.data, record=record)
+                saved = form.is_valid() and not meanwhile.changes  # none: written again with the values it had
+            saved = saved and _stored(form) is not None
         if saved:
-            form.store()
             messages.success(request, "The changes have been saved.")
             return HttpResponseRedirect(back)
     return _form_page(request, owner, what, form, title=f"Edit {title}", back=back, meanwhile=meanwhile)
+
+
+def _stored(form: RecordForm) -> Any:
+    """Save what a valid form says. Returns the record; None with the reason at the form where its number is taken."""
+    try:
+        with transaction.atomic():
+            return form.store()
+    except IntegrityError:  # somebody took it since the form was checked
+        form.add_error(form.table.key, "It is taken by another record, which was saved just now.")
+        return None
 
 
 @require_safe

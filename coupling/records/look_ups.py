@@ -15,6 +15,8 @@ MOST_LISTED = 20
 MOST_OFFERED = 8
 """Records that are offered as buttons."""
 MOST_TEXT = 100
+LEAST_OF_NAME = 3
+"""Letters from which on names are looked through."""
 
 
 class Found(NamedTuple):
@@ -47,7 +49,7 @@ def find(company: Company, table: LocalTable, text: str, most: int) -> list[Foun
     first = _found(
         rows.filter(**{f"{table.key}__startswith": key, f"{table.key}__gte": key}).values_list(*columns)[:most]
     )
-    if len(first) == most:
+    if len(first) == most or len(text) < LEAST_OF_NAME:
         return first
     named = rows.filter(Q(**{f"{table.title}__icontains": text}) | Q(**{f"{table.key}__icontains": text}))
     others = _found(named.values_list(*columns)[: most + len(first)])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
 from core.refusals import Refusal
@@ -67,15 +68,20 @@ def save(
         raise Refusal("invalid", f"You have {MOST} views of this list already.", "Delete one that is not used.")
     if len(query) > MOST_OF_QUERY:
         raise Refusal("invalid", "The filters are too long to be saved.", "Take some of them out.")
-    if shared and not may(user, Can.OPERATE, company):
+    if shared and not (view and view.shared) and not may(user, Can.OPERATE, company):
         raise Refusal("invalid", "Your role may save views, not share them.", "Save it for yourself.")
-    if view is None:
-        return SavedView.objects.create(
-            company=company, table=table.name, owner=user, name=name, shared=shared, query=query
-        )
-    view.name, view.shared, view.query = name, shared, query
-    view.save()
-    return view
+    changed = view or SavedView(company=company, table=table.name, owner=user)
+    changed.name, changed.shared, changed.query = name, shared, query
+    try:
+        with transaction.atomic():
+            changed.save(force_insert=view is None, force_update=view is not None)
+    except IntegrityError:
+        raise Refusal(
+            "invalid", f"There is a view named {name} already.", "Choose another name, or change that one."
+        ) from None
+    except DatabaseError:
+        raise Refusal("invalid", "The view was deleted meanwhile.", "Save the filters as a new one.") from None
+    return changed
 
 
 def may_change(user: Any, company: Company, view: SavedView) -> bool:

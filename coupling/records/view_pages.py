@@ -136,10 +136,11 @@ def _saved(
 ) -> SavedView | None:
     """Save what a form says; None with the reason at the form where it cannot be."""
     given: dict[str, Any] = form.cleaned_data
+    stays_shared = view is not None and view.shared and not may(request.user, Can.OPERATE, company)
     try:
         return saved_views.save(
-            company=company, table=table, user=request.user, name=given["name"], shared=given["shared"], query=query,
-            view=view,
+            company=company, table=table, user=request.user, name=given["name"], query=query,
+            shared=given["shared"] or stays_shared, view=view,
         )  # fmt: skip
     except Refusal as error:
         form.add_error("name", error.user_message)

@@ -70,7 +70,8 @@ def failed_jobs(now: datetime) -> Iterable[Fact]:
 def _newest_failed(now: datetime) -> list[int]:
     """Return the newest failed job of each mapping and kind; an index has those that failed alone."""
     failed = Job.objects.filter(Q(IS_FAILED)).exclude(failure_reason__in=_TOLD_ELSEWHERE)
-    failed = failed.exclude(trigger=Trigger.SCHEDULE)  # one of several attempts: the schedule tells when it gives up
+    # One of several attempts: the schedule tells when it gives up.
+    failed = failed.exclude(trigger=Trigger.SCHEDULE, type=Type.SYNCHRONIZATION)
     failed = failed.exclude(type__in=_LOOKED_AT).filter(~Q(mapping_name="") | Q(ended_at__gte=now - WITHOUT_NEXT))
     newest = failed.order_by().values("company_id", "mapping_name", "type").annotate(newest=Max("pk"))
     return [row["newest"] for row in newest]

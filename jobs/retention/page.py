@@ -16,6 +16,8 @@ from ui.links import company_url
 TITLE = "Retention Policies"
 RUN = "Remove Old Jobs Now"
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+COUNTED = 500
+"""Jobs that are counted before somebody removes them; beyond there are "at least" so many."""
 _LATEST = 10
 
 

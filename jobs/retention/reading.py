@@ -48,18 +48,19 @@ def parts(company: Any, policy: Policy, now: datetime, *, after: int = 0) -> Ite
         return
     too_many, youngest = _too_many(company, policy.most), policy.youngest(now)
     last: frozenset[int] | None = None
+    gone: set[int] = set()
     while found := _jobs(company, after):
         after = found[-1].pk
         old = [one for one in map(_ended, found) if one and is_old(one, policy, now, too_many)]
         if old:
             last = _last_of_each(company) if last is None else last
-            yield _part(company, old, after, last, {job.pk: _records(job) for job in found})
+            yield _part(company, old, after, last, {job.pk: _records(job) for job in found}, gone)
         if after > too_many and (youngest is None or found[-1].created_at >= youngest):
             return
 
 
 def _jobs(company: Any, after: int) -> list[Job]:
-    fields = ("pk", "state", "counters", "breakdown", "created_at", "ended_at")
+    fields = ("pk", "state", "counters", "breakdown", "created_at", "ended_at", "parent")
     return list(Job.objects.filter(company=company, pk__gt=after).order_by("pk").only(*fields)[:JOBS_AT_ONCE])
 
 
@@ -74,19 +75,37 @@ def _too_many(company: Any, most: int | None) -> int:
 def _ended(job: Job) -> EndedJob | None:
     if job.state not in ENDED_STATES:
         return None
-    return EndedJob(job.pk, job.ended_at or job.created_at, job.counters, job.state != State.FINISHED)
+    return EndedJob(job.pk, job.ended_at or job.created_at, job.counters, job.state != State.FINISHED, job.parent_id)
 
 
 def _records(job: Job) -> int:
     return sum(count for by in job.breakdown.values() for count in by.values())
 
 
-def _part(company: Any, old: Sequence[EndedJob], after: int, last: frozenset[int], records: dict[int, int]) -> Part:
-    ids = [one.id for one in old]
-    unsettled = {pk for provider in PROVIDERS for pk in provider(company, ids)}
-    why = {one.id: why_it_stays(one, last, unsettled) for one in old}
-    gone = [pk for pk, stays in why.items() if stays is None]
-    return Part(after, gone, sum(records[pk] for pk in gone), Counter(stays for stays in why.values() if stays))
+def _part(
+    company: Any,
+    old: Sequence[EndedJob],
+    after: int,
+    last: frozenset[int],
+    records: dict[int, int],
+    gone: set[int],
+) -> Part:
+    """Decide about old jobs. gone: the earlier ones that go, to which those of this part are added."""
+    unsettled = find_unsettled(company, [one.id for one in old])
+    stays: Counter[Stays] = Counter()
+    ids = []
+    for one in old:
+        if (why := why_it_stays(one, last, unsettled, gone)) is None:
+            ids.append(one.id)
+            gone.add(one.id)
+        else:
+            stays[why] += 1
+    return Part(after, ids, sum(records[pk] for pk in ids), stays)
+
+
+def find_unsettled(company: Any, ids: Sequence[int]) -> set[int]:
+    """Return those of these jobs that somebody has yet to settle, or that others need."""
+    return {pk for provider in PROVIDERS for pk in provider(company, ids)}
 
 
 def _last_of_each(company: Any) -> frozenset[int]:

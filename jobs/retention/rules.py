@@ -40,6 +40,8 @@ class Stays(StrEnum):
 
     LAST = "last"
     UNSETTLED = "unsettled"
+    FOLLOWS = "follows"
+    """It follows a job that stays: together they tell what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class EndedJob:
     counters: Mapping[str, int]
     failed: bool = False
     """Whether the job as a whole failed or was cancelled."""
+    parent: int | None = None
+    """The job that it follows."""
 
 
 def is_idle(job: EndedJob) -> bool:
@@ -66,15 +70,19 @@ def is_old(job: EndedJob, policy: Policy, now: datetime, too_many: int) -> bool:
     return any(days is not None and job.ended_at < now - timedelta(days=days) for days in ages)
 
 
-def why_it_stays(job: EndedJob, last: Collection[int], unsettled: Collection[int]) -> Stays | None:
+def why_it_stays(
+    job: EndedJob, last: Collection[int], unsettled: Collection[int], gone: Collection[int] = ()
+) -> Stays | None:
     """Return why an old job stays; None where it goes.
 
     last: the last jobs of each mapping and kind, the last that finished too; unsettled: those of which a person still
-    has something to settle.
+    has something to settle; gone: those that go.
     """
     if job.id in last:
         return Stays.LAST
-    return Stays.UNSETTLED if job.id in unsettled else None
+    if job.id in unsettled:
+        return Stays.UNSETTLED
+    return Stays.FOLLOWS if job.parent is not None and job.parent not in gone else None
 
 
 def next_run(after: datetime) -> datetime:
@@ -83,7 +91,7 @@ def next_run(after: datetime) -> datetime:
     return today if today > after else today + timedelta(days=1)
 
 
-def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0) -> str:
+def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, follows: int = 0) -> str:
     """Return what a run removed and what it left, in sentences. lines: of the Synchronization History by itself."""
     if not jobs and lines:
         removed = f"{_number(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
@@ -96,6 +104,7 @@ def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0) ->
     stay = [
         (last, "the last of its mapping and kind", "the last of their mapping and kind"),
         (unsettled, "still has something to settle", "still have something to settle"),
+        (follows, "follows a job that stays", "follow jobs that stay"),
     ]
     for count, one, several in stay:
         if count and one.startswith("the"):

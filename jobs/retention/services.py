@@ -27,18 +27,35 @@ class Preview:
     outcomes: int
     last: int
     unsettled: int
+    follows: int = 0
+    history_days: int | None = None
+    more: bool = False
+    """Whether there are more, which were not counted."""
 
     @property
     def text(self) -> str:
         """The preview in sentences."""
-        if not self.jobs:
-            return told(0, 0, self.last, self.unsettled)
-        said = told(self.jobs, self.outcomes, self.last, self.unsettled)
-        return said.replace("were removed", "would be removed", 1).replace("was removed", "would be removed", 1)
+        said = told(self.jobs, self.outcomes, self.last, self.unsettled, follows=self.follows)
+        if self.jobs:
+            said = said.replace("were removed", "would be removed", 1).replace("was removed", "would be removed", 1)
+        if self.more:
+            said = f"At least {said}"
+        if self.history_days is not None:
+            said += f" Lines of the Synchronization History older than {_days(self.history_days)} go too."
+        return said
 
-    def to_json(self) -> dict[str, int]:
+    @property
+    def removes_something(self) -> bool:
+        """Whether there is anything to remove, or may be."""
+        return bool(self.jobs) or self.history_days is not None
+
+    def to_json(self) -> dict[str, Any]:
         """Return the numbers as commands print them."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "more"}
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
 
 
 def set_policy(
@@ -66,15 +83,20 @@ def set_policy(
     return policy
 
 
-def preview(*, company: Company) -> Preview:
-    """Return what a run would remove now. Nothing is removed."""
+def preview(*, company: Company, most: int | None = None) -> Preview:
+    """Return what a run would remove now. Nothing is removed. most: jobs that are counted, for what must be quick."""
     stays: Counter[Stays] = Counter()
     removed = outcomes = 0
-    for part in reading.parts(company, reading.policy_of(company), timezone.now()):
+    policy, more = reading.policy_of(company), False
+    for part in reading.parts(company, policy, timezone.now()):
         removed += len(part.ids)
         outcomes += part.outcomes
         stays += part.stays
-    return Preview(removed, outcomes, stays[Stays.LAST], stays[Stays.UNSETTLED])
+        if more := most is not None and removed >= most:
+            break
+    return Preview(
+        removed, outcomes, stays[Stays.LAST], stays[Stays.UNSETTLED], stays[Stays.FOLLOWS], policy.history_days, more
+    )
 
 
 def start(*, company: Company, user: Any = None, trigger: str = Trigger.USER) -> Job:

@@ -39,7 +39,7 @@ def old(now: datetime) -> dict[str, int]:
     """Return how many would be removed."""
     before = now - timedelta(days=settings.SIGN_IN_RECORD_DAYS)
     records = [
-        model.objects.filter(attempt_time__lt=before).count() or _beyond(model.objects.all()).count()
+        (model.objects.filter(attempt_time__lt=before) | _beyond(model.objects.all())).count()
         for model in (AccessFailureLog, AccessLog)
     ]
     return {"sessions": Session.objects.filter(expire_date__lt=now).count(), "sign_ins": sum(records)}

@@ -42,13 +42,13 @@ def run(request: HttpRequest, company: str) -> HttpResponse:
     """Say what would be removed, then start the job that removes it."""
     owner = company_or_404(request, company)
     back = company_url("jobs:retention", owner)
-    found = services.preview(company=owner)
-    if not found.jobs:
+    if request.method == "POST":
+        return HttpResponseRedirect(job_url(services.start(company=owner, user=request.user), owner))
+    found = services.preview(company=owner, most=page.COUNTED)
+    if not found.removes_something:
         messages.info(request, found.text)
         return HttpResponseRedirect(back)
-    if request.method != "POST":
-        return render.confirm(
-            request, company=owner, title=page.RUN, text=f"{found.text} What is removed cannot be had back.",
-            action=Action("Remove", request.path, "post", "delete"), back=back, careful=True,
-        )  # fmt: skip
-    return HttpResponseRedirect(job_url(services.start(company=owner, user=request.user), owner))
+    return render.confirm(
+        request, company=owner, title=page.RUN, text=f"{found.text} What is removed cannot be had back.",
+        action=Action("Remove", request.path, "post", "delete"), back=back, careful=True,
+    )  # fmt: skip

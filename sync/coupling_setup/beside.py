@@ -32,6 +32,8 @@ from ui.links import company_url
 TITLE = "Here and in Dataverse"
 PATIENCE = Timeouts(connect=3.0, read=8.0, total=10.0)
 """How long a person waits for the box, in seconds."""
+_SILENT = ("unreachable", "throttled")
+"""Why it may not answer for any table."""
 NOT_ASKED_AGAIN_S = 30
 """Seconds for which a Dataverse that did not answer is not asked again, but by Read again."""
 
@@ -61,13 +63,17 @@ def record_box(request: HttpRequest, company: Company, table: LocalTable, record
     return FactBox(TITLE, template="sync/coupling_setup/beside_on_card.html", context=context)
 
 
-def beside_box(company: Company, table: LocalTable, record: Any, *, again: bool = False) -> FactBox:
-    """Return the box with both sides as they are now. again: Dataverse is asked though it did not answer just now."""
+def beside_box(company: Company, table: LocalTable, record: Any, *, again: bool = False, asks: bool = True) -> FactBox:
+    """Return the box with both sides as they are now.
+
+    again: Dataverse is asked though it did not answer just now; asks: whether the person may have it asked, else the
+    box shows what was agreed on last.
+    """
     pair = _pair_of(company, table, record)
     if pair is None:
         return FactBox(TITLE, text="The record is not coupled any more.")
-    found = read_beside(company, table, record, pair, again=again)
-    context = {"beside": found, "again": beside_url(company, table, record, again="1")}
+    found = read_beside(company, table, record, pair, again=again) if asks else _last_known(table, record, pair, "")
+    context = {"beside": found, "again": beside_url(company, table, record, again="1") if asks else ""}
     differs = any(one.result is not Result.EQUAL for one in found.fields) and not found.stale
     action = None
     if differs:
@@ -85,7 +91,7 @@ def read_beside(company: Company, table: LocalTable, record: Any, pair: Coupling
         gateway = Gateway(company, client=client_for(company, connection=connection_of(company), timeouts=PATIENCE))
         found = Comparing(pair.mapping, gateway).compare(record.system_id, pair.integration_id)
     except EXPLAINED as error:
-        if isinstance(error, DataverseError):
+        if isinstance(error, DataverseError) and error.reason in _SILENT:
             cache.set(silent, error.user_message, NOT_ASKED_AGAIN_S)
         return _last_known(table, record, pair, error.user_message)
     cache.delete(silent)
@@ -112,7 +118,7 @@ def _last_known(table: LocalTable, record: Any, pair: Coupling, why: str) -> Bes
     base = getattr(pair, "base", None)
     known: Mapping[str, Any] = unpack(base.values) if base is not None and base.values else {}
     if not known:
-        return Beside([], f"The row cannot be read now. {why}", stale=True)
+        return Beside([], f"The row cannot be read now. {why}" if why else "Nothing was agreed on yet.", stale=True)
     fields = []
     for mapped in pair.mapping.fields.filter(enabled=True).exclude(field=""):
         named = next((one for one in table.fields if one.name == mapped.field), None)
@@ -120,9 +126,12 @@ def _last_known(table: LocalTable, record: Any, pair: Coupling, why: str) -> Bes
         if named is None or key not in known or named.type not in _READ_AS_STORED:
             continue
         here, there = _text(getattr(record, mapped.field)), _text(known[key])
-        fields.append(compare_field(named.caption, mapped.integration_field, here, there, equal=_same(here, there)))
+        fields.append(
+            compare_field(named.caption, mapped.integration_field, here, there, equal=_same(here, there, named.type))
+        )
     when = time_ago(pair.synchronized_at)
-    note = f"The row cannot be read now. {why} Below: what both sides agreed on at the last synchronization, {when}."
+    note = f"What both sides agreed on at the last synchronization, {when}."
+    note = f"The row cannot be read now. {why} Below: {note[0].lower()}{note[1:]}" if why else note
     return Beside(_shown(fields), note, stale=True)
 
 
@@ -141,9 +150,11 @@ def _text(value: Any) -> str:
     return ("Yes" if value else "No") if isinstance(value, bool) else str(value)
 
 
-def _same(one: str, other: str) -> bool:
+def _same(one: str, other: str, kind: str) -> bool:
     if one.strip() == other.strip():
         return True
+    if kind not in ("number", "integer"):
+        return False
     try:
         return Decimal(one or "0") == Decimal(other or "0")
     except InvalidOperation:

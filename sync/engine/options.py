@@ -1,8 +1,20 @@
 """What a run was asked for."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.vocabulary import ConflictOption, DeletionOption, Direction
+
+
+class DeletionsMet(NamedTuple):
+    """What a run knows of pairs one side of which was deleted, kept from slice to slice.
+
+    met: how many wait for a person, or were met; total: of how many pairs; stopped: whether the brake has closed.
+    """
+
+    met: int = 0
+    total: int = 0
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +24,8 @@ class Options:
     allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
     wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
     failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
-    mapping says; delete_survivors: the side of them that still exists is deleted too; deleted_before: how many such
-    pairs the run has met already, None where no brake counts since a person chose the records.
+    mapping says; delete_survivors: the side of them that still exists is deleted too; deletions: what the run has met
+    of such pairs already, None where no brake counts since a person chose the records.
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL
@@ -23,4 +35,4 @@ class Options:
     retries: bool = False
     deletion: DeletionOption = DeletionOption.ASK
     delete_survivors: bool = False
-    deleted_before: int | None = None
+    deletions: DeletionsMet | None = None

@@ -18,7 +18,7 @@ from sync.engine import choice_run
 from sync.engine.adoption import existing_rows
 from sync.engine.chunk import Chunk
 from sync.engine.decisions import Decider
-from sync.engine.options import Options
+from sync.engine.options import DeletionsMet, Options
 from sync.engine.pairs import CHUNK, CouplingRow, behind, read_couplings
 from sync.start.services import require_direction
 
@@ -54,7 +54,8 @@ class Preview:
             yield from choice_run.preview(self.mapping, gateway, parameters, selected=selected)
             self.requests = gateway.requests
             return
-        options = Options(allowed=allowed, creates=creates, deleted_before=0 if self.selection is None else None)
+        met = DeletionsMet() if self.selection is None else None
+        options = Options(allowed=allowed, creates=creates, deletions=met)
         decider = Decider(self.mapping, gateway, options)
         if decider.companies is not None:
             decider.companies.expects_new = True

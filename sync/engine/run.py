@@ -19,7 +19,7 @@ from jobs import outcomes
 from jobs.models import Job, Outcome
 from jobs.running.context import Checkpoint, JobContext
 from sync.engine.chunk import LIMITED
-from sync.engine.deletion_brake import deleted_in
+from sync.engine.deletion_brake import met_before
 from sync.engine.options import Options
 from sync.engine.pairs import CHUNK, CouplingRow, Record
 from sync.engine.settled_pairs import ReportedPairs
@@ -45,7 +45,7 @@ class Run(ABC):
             retries=parameters.retry,
             deletion=parameters.deletion,
             delete_survivors=parameters.delete_survivors,
-            deleted_before=deleted_in(context.job) if self.whole else None,
+            deletions=met_before(context.resume) if self.whole else None,
         )
         self.gateway = Gateway(context.company, context.usage)
         self.restricted = one_way and mapping.direction == Direction.BIDIRECTIONAL

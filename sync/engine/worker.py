@@ -270,6 +270,7 @@ class Worker(Decider):
             if chunk.changes.uncoupled:
                 point.resume["already_reported"] = True  # their records may turn up again, as uncoupled ones
             set_position(point)
+            self.deletions.keep(point.resume)
         if wait_s is not None:
             self.context.postpone(wait_s, LIMITED)
         self.marking.send(self.own.mark)

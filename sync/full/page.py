@@ -220,8 +220,7 @@ def warnings(
 
 def _is_left(row: FullSynchReviewLine) -> bool:
     """Return whether a line of a run that was stopped has something left to do."""
-    fresh = not row.status and row.recommendation not in (Recommendation.NO_RECORDS, Recommendation.DEPENDENCY)
-    return fresh or row.status in (State.CANCELLED, "blocked")
+    return row.started and row.status in (State.CANCELLED, "blocked")
 
 
 def _likely_duplicates(company: Company, waiting: Mapping[str, int]) -> Notice:

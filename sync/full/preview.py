@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.refusals import Refusal
 from core.vocabulary import Recommendation
 from coupling.couplings.services import start_preview
 from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview
-from jobs.models import COUNTERS, Outcome, Reason
+from dataverse.errors import DataverseError
+from jobs.models import COUNTERS, Outcome, Reason, State
 from jobs.running.context import OutcomeRow
 from jobs.running.waiting import run_to_end
 from sync.engine.preview import Preview
@@ -38,6 +40,7 @@ class LinePreview:
     after_others: int = 0
     samples: list[OutcomeRow] = field(default_factory=list)
     message: str = ""
+    failed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as commands print it."""
@@ -45,7 +48,7 @@ class LinePreview:
             "mapping": self.line.name, "recommendation": self.line.recommendation, "couples_first": self.couples,
             "counters": {name: self.counters[name] for name in COUNTERS} | {"total": sum(self.counters.values())},
             "reasons": dict(sorted(self.reasons.items())), "found": self.found, "after_others": self.after_others,
-            "estimate": self.line.estimate or None, "message": self.message,
+            "estimate": self.line.estimate or None, "message": self.message, "failed": self.failed,
             "samples": [
                 {
                     "local": {"id": one.local_id, "key": one.local_key, "name": one.local_name},
@@ -79,8 +82,17 @@ def lines_as_asked(company: Any, in_full: Sequence[str]) -> list[FullSynchReview
 
 
 def of_line(line: FullSynchReviewLine, *, user: Any = None) -> LinePreview:
-    """Return what a line would do. Sends requests that read; raises Refusal, DataverseError."""
+    """Return what a line would do, or why that cannot be said. Sends requests that read."""
     shown = LinePreview(line)
+    try:
+        _fill(shown, user)
+    except (Refusal, DataverseError) as error:
+        shown.failed, shown.message = True, error.user_message
+    return shown
+
+
+def _fill(shown: LinePreview, user: Any) -> None:
+    line = shown.line
     if line.status:
         shown.message = "has run already. Choose Reset, or --full, to run it again."
     elif line.recommendation == Recommendation.NO_RECORDS:
@@ -97,17 +109,19 @@ def of_line(line: FullSynchReviewLine, *, user: Any = None) -> LinePreview:
             _add_coupling(shown, user)
         else:
             _add_creating(shown)
-    return shown
 
 
 def _add_coupling(shown: LinePreview, user: Any) -> None:
     """Match by the criteria, as the line would; a job keeps the records, so that they can be looked at."""
     mapping = get_mapping(shown.line.company, shown.line.name)
     job = run_to_end(start_preview(mapping=mapping, create_new=False, user=user))
+    shown.message = job.message
+    if job.state != State.FINISHED:
+        shown.failed = True
+        return
     numbers = CouplingPreview.objects.get(job=job).numbers
     shown.found = {name: int(count) for name, count in numbers.items() if count}
     shown.counters["coupled"] = int(numbers.get(Found.COUPLE, 0))
-    shown.message = job.message
 
 
 def _add_creating(shown: LinePreview) -> None:

@@ -46,7 +46,7 @@ def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
 def rows_of(company: Any) -> "QuerySet[FullSynchReviewLine]":
     """Return the company's lines, each with its job and what followed that, in three queries."""
     found = FullSynchReviewLine.objects.filter(company=company)
-    return found.select_related("job").prefetch_related("job__followups__followups")
+    return found.select_related("job").prefetch_related("job__followups__followups__followups")
 
 
 def is_running(company: Any) -> bool:
@@ -238,13 +238,13 @@ def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]
 
 
 def stop(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
-    """Stop the whole run: lines that have not begun do not, and the jobs of the others end at their next checkpoint.
+    """Stop the whole run: what has not begun does not, and jobs end at their next checkpoint. `go_on` goes on with it.
 
-    What they did until then stays, and is not done again once the run goes on (`go_on`). Raises NotUsable where no run
-    is under way.
+    Raises NotUsable where no run is under way.
     """
     waiting = FullSynchReviewLine.objects.filter(company=company, status="", started=True)
-    if not waiting.update(started=False) and not is_running(company):
+    not_begun = waiting.update(status=State.CANCELLED, message="The run was stopped before it began.")
+    if not not_begun and not is_running(company):
         raise NotUsable("No full synchronization is under way.", "There is nothing to stop.")
     _follow_jobs(company)
     running = FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES, job__isnull=False)
@@ -262,17 +262,18 @@ def stopped(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]:
 
 
 def go_on(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
-    """Go on with a run that was stopped, from where it stood: with every line that has not ended well.
+    """Go on with a run that was stopped, from where it stood: with the lines of it that were stopped or blocked.
 
     Raises Refusal, DataverseError.
     """
     _require_not_running(company)
     counted = _count_all(company)
     with transaction.atomic():
-        again = FullSynchReviewLine.objects.select_for_update().filter(company=company, removed=False)
+        again = FullSynchReviewLine.objects.select_for_update().filter(company=company, removed=False, started=True)
         again.filter(status__in=(State.CANCELLED, "blocked")).update(status="", message="", job=None)
         _save_lines(company, counted)
-    return start(company, user=user)
+    advance(company, user=user)
+    return lines(company)
 
 
 def start(company: Any, *, user: Any = None, only: Sequence[str] | None = None) -> list[FullSynchReviewLine]:

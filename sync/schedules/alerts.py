@@ -8,7 +8,7 @@ from jobs.alerts import kinds
 from jobs.alerts.decisions import Fact
 from jobs.alerts.job_facts import FAILURE
 from sync.models import Schedule, SchedulePause
-from sync.schedules import page, services
+from sync.schedules import page, reading
 from ui.links import company_url
 
 LATE, PAUSED = "late", "paused"
@@ -33,7 +33,7 @@ def register() -> None:
 
 def late(now: datetime) -> Iterable[Fact]:
     """Yield each mapping that is late."""
-    for line in services.late_lines(now):
+    for line in reading.late_lines(now):
         mapping = line.mapping
         yield Fact(
             mapping.company_id, f"late:{mapping.pk}", f"{mapping.name} is late. {page.reason(line)}",

@@ -15,10 +15,10 @@ from coupling.page_parts import mapping_url
 from jobs import display
 from jobs.registry import Schedule as QueueLine
 from masterdata.models import Company
-from sync.schedules import runs, services
+from sync.schedules import reading, runs
 from sync.schedules.forms import ScheduleForm
+from sync.schedules.reading import Line
 from sync.schedules.rules import LABELS, MAX_ATTEMPTS, Status
-from sync.schedules.services import Line
 from ui.cells import text_of
 from ui.kit import Action, FastTab, Field, Link, Page, State
 from ui.kit import Status as Word
@@ -33,7 +33,7 @@ _LOOKS: dict[Status, State] = {
 
 def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
     """Yield a line of Job Queue Entries for each mapping that has a schedule."""
-    found = services.lines(company, timezone.now())
+    found = reading.lines(company, timezone.now())
     for connection in (getattr(line.mapping.company, "connection", None) for line in found[:1]):
         if connection is not None:
             know_connection(request, connection)
@@ -56,6 +56,7 @@ def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
             attempts=f"{line.schedule.attempts} of {MAX_ATTEMPTS}",
             runs=drawn[mapping.name],
             key=mapping.name if operates else "",
+            on=mapping.scheduled,
             buttons=[*(_buttons(line, company) if operates else ()), *(_edit(line, company) if maps else ())],
         )
 
@@ -82,7 +83,8 @@ def reason(line: Line) -> str:
     if kept.error:
         return kept.error
     if line.late and job is None:
-        return f"It should have begun at {text_of(line.entry.owed_since or mapping.next_run_at)}. Is a worker running?"
+        planned = text_of(line.entry.owed_since or mapping.next_run_at)
+        return f"It should have begun at {planned}. It waits for another job, or for a worker to run."
     if line.late and job is not None:
         return f"{display.title(job)}, job {job.pk}, has not succeeded yet."
     if line.status is Status.ON_HOLD and kept.held_by is not None and kept.held_at is not None:
@@ -124,7 +126,7 @@ def queue_actions(request: HttpRequest, company: Company) -> Iterable[Action]:
 
 def card_fields(mapping: IntegrationTableMapping) -> list[Field]:
     """Return how a mapping's schedule stands, for its card, with what can be done about it."""
-    line = services.line_of(mapping, timezone.now())
+    line = reading.line_of(mapping, timezone.now())
     strip = runs.strips(mapping.company, [line.mapping])[mapping.name]
     kept = line.schedule
     return [
@@ -142,7 +144,7 @@ def card_actions(request: HttpRequest, mapping: IntegrationTableMapping) -> list
     off = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
     no_edit = "" if may(request.user, Can.MAP, company) else "Your role may look, not change."
     values = {"only": mapping.name, "card": "1"}
-    line = services.line_of(mapping, timezone.now())
+    line = reading.line_of(mapping, timezone.now())
     stopped = not mapping.scheduled or line.schedule.failed_at is not None
     change = ("Set Ready", "ready", "check") if stopped else ("Set On Hold", "hold", "hold")
     return [
@@ -158,7 +160,7 @@ def edit_page(mapping: IntegrationTableMapping, form: ScheduleForm) -> Page:
     """Return the page where a schedule is changed."""
     company = mapping.company
     queue = company_url("jobs:queue", company)
-    line = services.line_of(mapping, timezone.now())
+    line = reading.line_of(mapping, timezone.now())
     fields = [
         Field("Status", word(line), hint=reason(line)),
         Field("Next run", mapping.next_run_at or "not scheduled"),
@@ -178,4 +180,4 @@ def edit_page(mapping: IntegrationTableMapping, form: ScheduleForm) -> Page:
 
 def initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
     """Return what the form shows of a schedule as it is."""
-    return {"every": mapping.every_minutes, "late_after": services.schedule_of(mapping).late_after_minutes}
+    return {"every": mapping.every_minutes, "late_after": reading.schedule_of(mapping).late_after_minutes}

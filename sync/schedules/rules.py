@@ -12,6 +12,8 @@ LATE_AFTER = 15
 """Minutes past its time after which a schedule is Late, unless its mapping says otherwise."""
 MOST_LATE_MINUTES = 10_080
 """The most that may be allowed: a week."""
+FARTHEST = timedelta(minutes=MOST_MINUTES + 60)
+"""A run planned farther ahead was planned by a clock that was wrong."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 _CHANGES = ("inserted", "modified", "deleted", "failed", "conflicts")
 """Counters that count as activity; unchanged, skipped, coupled and uncoupled do not."""
@@ -96,7 +98,8 @@ def is_due(entry: Entry, now: datetime, *, woken: bool = False) -> bool:
         return False
     if entry.next_run_at is None:
         return entry.on_hold_since is None or woken
-    return entry.next_run_at <= now or (entry.on_hold_since is not None and woken)
+    too_far = entry.on_hold_since is None and entry.next_run_at > now + FARTHEST
+    return entry.next_run_at <= now or too_far or (entry.on_hold_since is not None and woken)
 
 
 def next_run(now: datetime, every: int) -> datetime:

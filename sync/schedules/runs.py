@@ -44,18 +44,19 @@ def strips(company: Company, mappings: Iterable[Any]) -> dict[str, Strip]:
     The mappings come from `with_oldest`.
     """
     names = {mapping.name: mapping.oldest_run or 0 for mapping in mappings}
-    runs = Job.objects.filter(company=company, **WHOLE)
-    conditions = [Q(mapping_name=name, pk__gte=pk) for name, pk in names.items()]
+    # Each by its own index, which an order over all of them would keep SQLite from taking.
+    conditions = [Q(company=company, mapping_name=name, pk__gte=pk, **WHOLE) for name, pk in names.items()]
     found: dict[str, list[RunMark]] = {name: [] for name in names}
     if conditions:
-        rows = runs.filter(reduce(or_, conditions)).order_by("pk")
-        for job in rows.only("mapping_name", "state", "failure_reason", "counters", "started_at", "created_at"):
+        rows = Job.objects.filter(reduce(or_, conditions)).order_by()
+        shown = rows.only("mapping_name", "state", "failure_reason", "counters", "started_at", "created_at")
+        for job in sorted(shown, key=lambda job: job.pk):
             found[job.mapping_name].append(_mark(job))
-    log = company_url("jobs:list", company)
-    return {
-        name: Strip(tuple(marks), _summary(name, marks), f"{log}?type={Type.SYNCHRONIZATION}&mapping={name}")
-        for name, marks in found.items()
-    }
+    return {name: Strip(tuple(marks), _summary(name, marks), _log(company, name)) for name, marks in found.items()}
+
+
+def _log(company: Company, name: str) -> str:
+    return company_url("jobs:list", company, query={"type": Type.SYNCHRONIZATION.value, "mapping": name})
 
 
 def _mark(job: Job) -> RunMark:

@@ -4,29 +4,17 @@ A run is started by the tick alone, or by a person who asks for it. Where Datave
 schedules of the company are on hold and one of them asks again, after pauses that grow.
 """
 
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import (
-    DateTimeField,
-    DurationField,
-    Exists,
-    ExpressionWrapper,
-    F,
-    OuterRef,
     Q,
-    QuerySet,
-    Subquery,
-    Value,
 )
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connection_setup.connection.organization import hold_reason_of
-from connection_setup.models import DataverseConnection
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import Direction
 from coupling import local_records
@@ -38,105 +26,14 @@ from coupling.undone import left_undone
 from jobs.models import ENDED_STATES, OPEN_STATES, Job, State, Trigger, Type
 from masterdata.models import Company
 from sync.models import DuePair, Schedule, SchedulePause, Waits
-from sync.schedules import rules, runs
-from sync.schedules.rules import Entry, Result, Status
+from sync.schedules import rules
+from sync.schedules.reading import entry_of, schedule_of
+from sync.schedules.rules import Result
 from sync.start.services import start_synchronization
 
+logger = logging.getLogger(__name__)
 _STARTED_AT_ONCE = 100
 """Scheduled jobs that one tick starts; the next ones follow with the next tick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One schedule as lists and commands show it. held: why all of the company's are on hold, "" where they are not."""
-
-    mapping: IntegrationTableMapping
-    schedule: Schedule
-    entry: Entry
-    status: Status
-    late: bool
-    held: str = ""
-
-
-# -- looking ----------------------------------------------------------------------------------------------------------
-
-
-def mappings_with_schedules(company: Any) -> "QuerySet[IntegrationTableMapping]":
-    """Return the mappings that have a job queue entry: all but those of what is not enabled or mapped another way."""
-    found = IntegrationTableMapping.objects.filter(company=company)
-    return found.exclude(name__in=defaults.disabled_names(company), scheduled=False)
-
-
-def lines(company: Company, now: datetime) -> list[Line]:
-    """Return the schedules of a company, in the order of its mappings; one query, with what `runs` asks for."""
-    return [_line(mapping, now) for mapping in with_all(mappings_with_schedules(company))]
-
-
-def late_mappings(now: datetime, **where: Any) -> "QuerySet[Any]":
-    """Return the mappings that are late, by what rules.is_late says; where: conditions on them."""
-    runs_here = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **runs.WHOLE)
-    finished = runs_here.filter(state=State.FINISHED).order_by("-pk").values("ended_at")[:1]
-    allowed = Coalesce("schedule__late_after", Value(timedelta(minutes=rules.LATE_AFTER), DurationField()))
-    found = IntegrationTableMapping.objects.filter(
-        scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
-        company__connection__other_organization_id=None, **where,
-    ).exclude(Exists(SchedulePause.objects.filter(company=OuterRef("company_id"))))  # fmt: skip
-    return found.annotate(
-        _since=Coalesce("schedule__owed_since", "next_run_at"),
-        _finished=Coalesce(Subquery(finished), "schedule__last_success_at"),
-    ).filter(
-        Q(_finished=None) | Q(_finished__lt=F("_since")),
-        _since__lt=ExpressionWrapper(Value(now) - allowed, output_field=DateTimeField()),
-    )  # fmt: skip
-
-
-def late_lines(now: datetime) -> list[Line]:
-    """Return the schedules of all companies that are late; one query."""
-    return [_line(row, now) for row in with_all(late_mappings(now)).order_by("company_id", "position")]
-
-
-def line_of(mapping: IntegrationTableMapping, now: datetime) -> Line:
-    """Return the schedule of one mapping, as it stands now."""
-    if hasattr(mapping, "oldest_run"):
-        return _line(mapping, now)
-    return _line(with_all(IntegrationTableMapping.objects.all()).get(pk=mapping.pk), now)
-
-
-def with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
-    """Add what says how schedules stand, and where their last runs begin."""
-    pause = SchedulePause.objects.filter(company=OuterRef("company_id")).values("message")
-    rows: QuerySet[Any] = runs.with_oldest(found).annotate(_pause=Subquery(pause))
-    return rows.select_related("schedule__job", "schedule__held_by", "company__connection")
-
-
-def _line(mapping: Any, now: datetime) -> Line:
-    kept, connection = schedule_of(mapping), getattr(mapping.company, "connection", None)
-    held = hold_reason_of(connection or DataverseConnection()) or (mapping._pause or "").rstrip(".")
-    entry = entry_of(mapping, kept, held=bool(held), finished=mapping.last_finished)
-    return Line(mapping, kept, entry, rules.status_of(entry, now), rules.is_late(entry, now), held)
-
-
-def schedule_of(mapping: IntegrationTableMapping) -> Schedule:
-    """Return what is kept of a mapping's runs; of one that never ran by itself, as nothing came of it yet."""
-    try:
-        return mapping.schedule
-    except Schedule.DoesNotExist:
-        return Schedule(mapping=mapping)
-
-
-def entry_of(
-    mapping: IntegrationTableMapping, kept: Schedule, *, held: bool = False, finished: datetime | None = None
-) -> Entry:
-    """Return the facts that decide about a schedule. finished: when a run that anybody asked for ended well."""
-    job = kept.job
-    return Entry(
-        scheduled=mapping.scheduled, every=mapping.every_minutes,
-        inactivity_timeout=mapping.inactivity_timeout_minutes, late_after=kept.late_after_minutes,
-        next_run_at=mapping.next_run_at, on_hold_since=mapping.on_hold_since, owed_since=kept.owed_since,
-        attempts=kept.attempts, failed=kept.failed_at is not None, held=held,
-        running=job is not None and job.state in (State.IN_PROCESS, State.POSTPONED),
-        last_success=max(filter(None, (kept.last_success_at, finished)), default=None),
-    )  # fmt: skip
 
 
 # -- what the tick does -----------------------------------------------------------------------------------------------
@@ -149,9 +46,11 @@ def run_due(now: datetime) -> list[Job]:
     while Dataverse does not serve. What is on hold due to inactivity is due once a record here has changed, too.
     """
     settle_ended(now)
+    _lift_pauses(now)
     started: list[Job] = []
     due = IntegrationTableMapping.objects.select_related("company", "schedule__job").filter(
-        Q(next_run_at__lte=now) | Q(next_run_at=None) | Q(on_hold_since__isnull=False), scheduled=True,
+        Q(next_run_at__lte=now) | Q(next_run_at=None) | Q(on_hold_since__isnull=False)
+        | Q(next_run_at__gt=now + rules.FARTHEST), scheduled=True,
         company__connection__enabled=True, company__connection__other_organization_id=None,
         schedule__failed_at=None,
     )  # fmt: skip
@@ -168,7 +67,12 @@ def run_due(now: datetime) -> list[Job]:
         if pause is not None and not _may_try(pause, now):
             waiting.add(mapping.company_id)
             continue
-        if (job := _start_due(mapping, now)) is not None:
+        try:
+            job = _start_due(mapping, now)
+        except Exception:  # of one mapping; the others run all the same
+            logger.exception("%s of company %s could not be started", mapping.name, mapping.company_id)
+            continue
+        if job is not None:
             started.append(job)
             if pause is not None:
                 waiting.add(mapping.company_id)  # one of them asks; the others wait for its answer
@@ -183,7 +87,8 @@ def _waiting_companies(now: datetime) -> Iterable[int]:
 
 def _may_try(pause: SchedulePause, now: datetime) -> bool:
     """Claim the next try of a paused company: whether it is time, and no other tick has taken it."""
-    claim = SchedulePause.objects.filter(pk=pause.pk, next_try_at=pause.next_try_at, next_try_at__lte=now)
+    due = Q(next_try_at__lte=now) | Q(next_try_at__gt=now + rules.FARTHEST)
+    claim = SchedulePause.objects.filter(due, pk=pause.pk, next_try_at=pause.next_try_at)
     return bool(claim.update(next_try_at=now + rules.pause_before(pause.tries + 1)))
 
 
@@ -201,25 +106,40 @@ def _start_due(mapping: IntegrationTableMapping, now: datetime) -> Job | None:
         )
         if not unclaimed.update(next_run_at=rules.next_run(now, mapping.every_minutes), on_hold_since=None):
             return None
-        kept = schedule_of(mapping)
+        kept = _noted_schedule(mapping)
+        if kept is None:  # its last run ended just now, or goes on: that comes first
+            transaction.set_rollback(True)
+            return None
         owed = kept.owed_since or planned
         under_way = _open_job(mapping)
         try:
             job = under_way or start_synchronization(mapping=mapping, trigger=Trigger.SCHEDULE)
         except Refusal as refusal:
             mapping.next_run_at, kept.owed_since = rules.next_run(now, mapping.every_minutes), owed
-            _store(mapping, kept, Result.FAILED, now, began=now, why=(refusal.message, refusal.fix))
+            result = rules.result_of(State.FAILED, refusal.reason, {})
+            _store(mapping, kept, result, now, began=now, why=(refusal.message, refusal.fix))
             return None
         Schedule.objects.update_or_create(mapping=mapping, defaults={"job": job, "owed_since": owed})
     return None if under_way is not None else job
 
 
+def _noted_schedule(mapping: IntegrationTableMapping) -> Schedule | None:
+    """Return the schedule, locked until the transaction ends; None before it has taken note of its last run."""
+    kept = Schedule.objects.select_for_update().filter(pk=mapping.pk).first()
+    if kept is None:
+        return Schedule(mapping=mapping)
+    if kept.job_id is not None and Job.objects.filter(pk=kept.job_id).exclude(state=State.QUEUED).exists():
+        return None
+    return kept
+
+
 def _open_job(mapping: IntegrationTableMapping) -> Job | None:
-    """Return the synchronization of the whole mapping that waits or runs already."""
-    return Job.objects.filter(
+    """Return the synchronization of the whole mapping that waits or runs already; the one that runs before others."""
+    found = Job.objects.filter(
         company_id=mapping.company_id, mapping_name=mapping.name, type=Type.SYNCHRONIZATION, state__in=OPEN_STATES,
         selection_only=False,
-    ).first()  # fmt: skip
+    )  # fmt: skip
+    return min(found, key=lambda job: (job.state == State.QUEUED, job.pk), default=None)
 
 
 def _is_woken(mapping: IntegrationTableMapping) -> bool:
@@ -247,14 +167,18 @@ def on_job_ended(exclusive_key: str) -> None:
 
 
 def _settle(kept: Schedule, now: datetime) -> bool:
-    job, mapping = kept.job, kept.mapping
+    job = kept.job
     if job is None:
         return False
-    mapping.schedule = kept
     result = rules.result_of(job.state, job.failure_reason, job.counters)
     with transaction.atomic():
-        if not Schedule.objects.filter(pk=kept.pk, job=job).update(job=None):
+        # As both are now: what a person changed meanwhile counts. The mapping first, as who starts a run locks them.
+        mapping = IntegrationTableMapping.objects.select_for_update().get(pk=kept.pk)
+        found = Schedule.objects.select_for_update().filter(pk=kept.pk, job=job).first()
+        if found is None:
             return False  # another process took note of it
+        kept = found
+        mapping.schedule = kept
         why = (job.failure_message or job.message, job.failure_fix) if job.state == State.FAILED else ("", "")
         _store(mapping, kept, result, now, began=job.started_at or now, why=why)
         if result is Result.PAUSED:
@@ -277,6 +201,8 @@ def _store(
     }  # fmt: skip
     if result in (Result.ACTIVE, Result.IDLE):
         values["last_success_at"] = now
+    if result is Result.STOPPED and after.failed:  # why it is in Error stays
+        del values["error"], values["error_fix"]
     Schedule.objects.update_or_create(mapping=mapping, defaults=values)
     unchanged = IntegrationTableMapping.objects.filter(pk=mapping.pk, scheduled=True, next_run_at=entry.next_run_at)
     unchanged.update(next_run_at=after.next_run_at, on_hold_since=after.on_hold_since)
@@ -311,6 +237,17 @@ def _pause(company: Company, now: datetime, message: str, fix: str) -> None:
         )
 
 
+def _lift_pauses(now: datetime) -> None:
+    """End the pauses of companies whose newest job with requests got answers, whoever asked for it."""
+    for pause in SchedulePause.objects.select_related("company"):
+        ended = Job.objects.filter(company=pause.company, state__in=ENDED_STATES, requests__gt=0)
+        newest = ended.filter(ended_at__gt=pause.since).order_by("-pk").first()
+        if newest is None:
+            continue
+        if rules.result_of(newest.state, newest.failure_reason, newest.counters) is not Result.PAUSED:
+            let_go(company=pause.company, now=now)
+
+
 def let_go(*, company: Company, now: datetime) -> None:
     """End the pause of a company's schedules, where there is one: what is due begins, and is not late for it."""
     if SchedulePause.objects.filter(company=company).delete()[0]:
@@ -343,10 +280,10 @@ def hold(*, mapping: IntegrationTableMapping, user: Any = None) -> None:
 
 
 @transaction.atomic
-def set_ready(*, mapping: IntegrationTableMapping) -> None:
+def set_ready(*, mapping: IntegrationTableMapping) -> bool:
     """Have a mapping run by itself again, the first time after one period; what failed before counts no more.
 
-    Repeatable: one that is ready keeps its next run.
+    Repeatable: one that is ready keeps its next run. Returns whether it was not.
     """
     kept = schedule_of(mapping)
     if not mapping.scheduled:
@@ -355,6 +292,9 @@ def set_ready(*, mapping: IntegrationTableMapping) -> None:
         schedule(mapping, on=True)
         mapping.save(update_fields=["next_run_at", "on_hold_since"])
         forget_failures(mapping)
+    else:
+        return False
+    return True
 
 
 def forget_failures(mapping: IntegrationTableMapping) -> None:
@@ -391,6 +331,9 @@ def change(*, mapping: IntegrationTableMapping, every: int | None = None, late_a
 @transaction.atomic
 def run_now(*, mapping: IntegrationTableMapping, user: Any = None) -> Job:
     """Start a run now, whatever its time; one that waits or runs already is the one. Raises Refusal."""
-    job = _open_job(mapping) or start_synchronization(mapping=mapping, user=user)
-    Schedule.objects.update_or_create(mapping=mapping, defaults={"job": job})
+    kept = Schedule.objects.select_for_update(of=("self",)).select_related("job").filter(pk=mapping.pk).first()
+    of_schedule = kept.job if kept is not None and kept.job is not None and not kept.job.ended else None
+    job = of_schedule or _open_job(mapping) or start_synchronization(mapping=mapping, user=user)
+    if kept is None or kept.job is None:  # one that has ended and is not noted yet is noted first
+        Schedule.objects.update_or_create(mapping=mapping, defaults={"job": job})
     return job

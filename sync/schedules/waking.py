@@ -42,8 +42,8 @@ def wake(company_id: int, table: str) -> int:
     found = IntegrationTableMapping.objects.filter(
         later, company=company_id, table=table, scheduled=True, company__connection__enabled=True,
     ).exclude(direction=Direction.FROM).exclude(schedule__attempts__gt=0)  # fmt: skip
-    woken = IntegrationTableMapping.objects.filter(pk__in=list(found.values_list("pk", flat=True)), scheduled=True)
-    if not (count := woken.update(next_run_at=soon, on_hold_since=None)):
+    # Asked once more by what changes them: a run may fail, or somebody set one on hold, in between.
+    if not (count := found.update(next_run_at=soon, on_hold_since=None)):
         return 0
     try:
         current_app.send_task("sync.tasks.start_due", countdown=settings.JOB_WAKE_S, retry=False)

@@ -91,8 +91,7 @@ ALLOWED = {
     Role.VIEWER: LOOKING,
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
-        "mapping reset", "mapping set", "mapping table", "couple --preview", "fullsync --preview", "schedule set",
-        "suggest",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "schedule set", "suggest",
         "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {

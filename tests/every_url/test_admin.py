@@ -114,8 +114,9 @@ def test_mappings_couplings_and_what_was_synchronized_are_there_to_read_and_lead
         shown = client.get(url)
         assert (shown.status_code, leads_to in shown.content.decode()) == (200, True), url
         assert client.post(url, {}).status_code == 403
-    listed = client.get(reverse("admin:sync_synchronizedvalue_changelist")).content.decode()
-    assert "Adatum Corporation" in listed
+    listed = reverse("admin:sync_synchronizedvalue_changelist")
+    for term, found in (("", True), (str(pair.local_id), True), (str(uuid4()), False), ("Adatum", False)):
+        assert ("Adatum Corporation" in client.get(listed, {"q": term}).content.decode()) is found, term
 
 
 def test_a_viewer_sees_every_page_and_no_button_that_works(here: Place) -> None:

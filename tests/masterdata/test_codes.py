@@ -42,6 +42,7 @@ def test_a_record_is_stored_with_its_codes_in_capitals(company):
 
 def test_a_form_takes_codes_in_any_letters_and_sees_what_is_taken(company):
     customer = catalog.table("customer")
+    Currency.objects.create(company=company, code="EUR")
     form = record_form(
         customer, company, data={"no": "k1", "name": "Kiefer", "currency_code": "eur", "credit_limit": 0}
     )

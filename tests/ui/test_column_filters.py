@@ -97,6 +97,8 @@ def test_every_field_of_every_table_can_be_filtered_by(cronus: Company, table: s
         ("credit_limit.to=99999999999999999", "is larger than any value that the column can hold."),
         ("modified_at.to=31.12.2026", '"31.12.2026" is no day. Write it as 2026-11-30.'),
         ("modified_at.to=0001-01-01", "is no day."),
+        ("blocked.is=perhaps", '"perhaps" is none of its choices.'),
+        ("city.blank=perhaps", '"perhaps" is none of its choices.'),
     ],
 )
 def test_a_wrong_filter_is_said_to_be_and_left_out(

@@ -255,6 +255,15 @@ def test_all_that_match_keeps_the_filters_of_the_page(administrator: Client, cro
     assert (again.count, again.all_matching) == (60, True)
 
 
+def test_a_selection_whose_filter_is_gone_selects_nothing_and_never_more(cronus: Company) -> None:
+    customers(cronus, 3)
+    listing = records.record_listing(cronus, catalog.table("customer"))
+    for gone in ({"blocked.is": "a choice that was removed"}, {"a column that was removed": "1"}):
+        token = listing.signed(filters=gone)
+        assert select(cronus, {"selection": token}).count == 0
+        assert select(cronus, {"all_matching": "1", "list_filters": token}).count == 0
+
+
 def test_a_selection_of_another_list_is_not_taken(cronus: Company) -> None:
     customers(cronus, 3)
     request = RequestFactory().get("/")

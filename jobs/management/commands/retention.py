@@ -69,7 +69,7 @@ class Command(TandemCommand):
 
     def _set(self, companies: list[Company], given: dict[str, int | None]) -> None:
         if not given:
-            self.usage_error("Say what to keep: --days, --idle-days or --jobs.")
+            self.usage_error("Say what to keep: --days, --idle-days, --jobs or --history-days.")
         changed = []
         for company in companies:
             stored = reading.stored_policy(company)
@@ -110,8 +110,12 @@ class Command(TandemCommand):
             numbers = [ANY if one[name] is None else f"{one[name]:,}" for name in ("days", "idle_days", "jobs")]
             self.print_text(
                 f"{one['company']}: jobs {numbers[0]} days, runs without changes {numbers[1]} days, at most "
-                f"{numbers[2]} jobs."
+                f"{numbers[2]} jobs; the history {_history(one['history_days'])}."
             )
+
+
+def _history(days: int | None) -> str:
+    return "as long as its jobs" if days is None else f"{days:,} days"
 
 
 def _policy_json(policy: RetentionPolicy) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Command(CompanyCommand):
     """Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."""
 
     help = "Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."
+    needs = Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to run, and what to override."""
@@ -35,10 +36,6 @@ class Command(CompanyCommand):
             "--preview", action="store_true", help="Say what would be created and changed; write nothing."
         )
         parser.add_argument("--stop", action="store_true", help="Stop the run that is under way.")
-
-    def needed(self, options: dict[str, Any]) -> Can:
-        """Return what is needed: less for a preview, which writes nothing."""
-        return Can.PREVIEW if options["preview"] else Can.OPERATE
 
     def run(self, options: dict[str, Any]) -> None:
         """Count, recommend, run, wait."""
@@ -80,6 +77,8 @@ class Command(CompanyCommand):
             self.print_text(one.text)
             for sample in one.samples:
                 self.print_text(f"    {sample.local_key or sample.integration_name} {sample.message}".rstrip())
+        if any(one.failed for one in found):
+            raise SystemExit(1)
 
     def count(self, *, start_over: bool) -> list[FullSynchReviewLine]:
         """Count both sides and return the lines; with `start_over` those that have ended may run again."""

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from core.roles import Can
 from coupling.commands import MappingCommand
-from sync.schedules import rules, services
+from sync.schedules import reading, rules, services
+from sync.schedules.reading import Line
 from sync.schedules.rules import LABELS, LEAST_MINUTES, MOST_MINUTES
-from sync.schedules.services import Line
 from ui.cells import text_of
 
 
@@ -45,12 +45,14 @@ class Command(MappingCommand):
         if what == "list":
             if every is not None or late_after is not None:
                 self.usage_error("schedule list takes neither --every nor --late-after; schedule set does.")
-            self._list(services.lines(self.company, timezone.now()), name)
+            self._list(reading.lines(self.company, timezone.now()), name)
             return
         if not name:
             self.usage_error(f"schedule {what} needs the name of a MAPPING.")
         if what == "set" and every is None and late_after is None:
             self.usage_error("schedule set needs --every or --late-after.")
+        if what != "set":  # its minutes may be changed along with it, which takes both rights
+            self.authorize(Can.OPERATE, self.company)
         mapping = self.mapping(name)
         services.change(mapping=mapping, every=every, late_after=late_after)
         job = None
@@ -61,7 +63,7 @@ class Command(MappingCommand):
         elif what == "run":
             job = self.wait_for(services.run_now(mapping=mapping, user=self.acting))
             services.settle_ended(timezone.now(), mapping=mapping)
-        line = services.line_of(mapping, timezone.now())
+        line = reading.line_of(mapping, timezone.now())
         if self.as_json:
             self.print_json(described(line))
         self._print(line)

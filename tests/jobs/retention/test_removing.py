@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping
-from coupling.models import FailedRecord, UndoneRecord
+from coupling.models import CouplingPreview, FailedRecord, UndoneRecord
 from jobs.models import Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, RetentionPolicy, State, Tick
 from jobs.retention import services, sign_ins
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company
+from sync.models import SynchronizedField, SynchronizedValue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -90,6 +91,39 @@ def test_what_has_not_ended_stays_and_what_it_follows(company: Company) -> None:
     first = ended(company, 400)
     Job.objects.create(company=company, type="synchronization", mapping_name="CUSTOMER", parent=first, state="queued")
     assert services.preview(company=company).jobs == 0
+
+
+def test_what_follows_a_job_that_stays_stays_with_it(company: Company) -> None:
+    first = ended(company, 400, mapping="VENDOR")
+    follow_up = ended(company, 399, parent=first)
+    ended(company, 1)
+    job = removed_by(company)
+    assert Job.objects.filter(pk__in=[first.pk, follow_up.pk]).count() == 2
+    assert "1 older job stayed, which follows a job that stays." in job.message
+
+
+def test_what_open_jobs_need_stays(company: Company) -> None:
+    defaults.create_missing(company)
+    mapping = get_mapping(company, "CUSTOMER")
+    previewed, undone, _ = [ended(company, 400 - n) for n in range(3)]
+    CouplingPreview.objects.create(job=previewed, mapping=mapping, kept_until=timezone.now() + timedelta(hours=1))
+    parameters = {"job": undone.pk, "values": True}
+    Job.objects.create(company=company, type="undo", mapping_name="CUSTOMER", state="queued", parameters=parameters)
+    assert services.preview(company=company).jobs == 0
+
+
+def test_lines_of_the_history_go_by_their_own_age_where_it_is_chosen(company: Company) -> None:
+    job = ended(company, 1)
+    field = SynchronizedField.objects.create(company=company, mapping_name="CUSTOMER", name="name", caption="Name")
+    for days in (40, 20):
+        SynchronizedValue.objects.create(
+            company=company, job=job, field=field, side=1, at=timezone.now() - timedelta(days=days), local_id=uuid4(),
+            integration_id=uuid4(),
+        )  # fmt: skip
+    services.set_policy(company=company, days=None, idle_days=None, most=None, history_days=30)
+    assert "older than 30 days go too" in services.preview(company=company).text
+    assert removed_by(company).message == "1 line of the Synchronization History was removed."
+    assert SynchronizedValue.objects.count() == 1
 
 
 def test_of_too_many_the_oldest_go(company: Company) -> None:

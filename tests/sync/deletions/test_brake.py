@@ -1,8 +1,10 @@
 """Mass deletions stop at the brake and wait for a person: a table emptied by mistake stays so on one side alone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,9 @@ from coupling.brakes import Brakes
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.engine.deletion_brake import Deletions, met_before
+from sync.engine.options import DeletionsMet, Options
+from sync.engine.pairs import PairReader, read_couplings
 from tests.coupling.test_commands import spoken
 from tests.sync.conflicts.test_deleted import connect_and_pair
 from tests.sync.conftest import accounts, counters, coupling_of, synchronize, update_mapping
@@ -43,6 +48,29 @@ def test_of_too_many_deleted_rows_nothing_is_done_about_any_and_each_waits_with_
     assert {one.reason for one in waiting} == {"integration_deleted"}
     stopped = "those of 3 of the mapping's 4 pairs, and the brake stops above 2, so nothing is done about any of them"
     assert stopped in waiting[0].condition
+
+
+def test_the_brake_stays_closed_in_later_runs_until_a_person_decides(company: Company, remote: Sandbox) -> None:
+    mapping = update_mapping(company, deletion_conflict=DeletionOption.UNCOUPLE, brakes={"deleted": 2})
+    delete_rows(company, mapping, 3)
+    synchronize(mapping)
+    UndoneRecord.objects.update(look_at=timezone.now())  # a run takes them up by itself
+    for _ in range(2):
+        synchronize(mapping)
+    synchronize(mapping, full=True)
+    assert Coupling.objects.count() == 4, "not even as many as the brake allows, since the others wait"
+
+
+def test_a_run_goes_on_in_its_next_slice_with_what_it_met(company: Company, remote: Sandbox) -> None:
+    mapping = update_mapping(company, deletion_conflict=DeletionOption.RESTORE, brakes={"deleted": 2})
+    met = DeletionsMet(met=2, total=4)
+    resume: dict[str, Any] = {}
+    first = Deletions(mapping, Options(deletions=met))
+    pair = PairReader(mapping, []).read_pairs(read_couplings(Coupling.objects.filter(mapping=mapping))[:1], {})
+    first.look(pair)
+    first.keep(resume)
+    assert met_before(resume) == DeletionsMet(3, 4, stopped=True)
+    assert Deletions(mapping, Options(deletions=met_before(resume))).option == DeletionOption.ASK
 
 
 def test_deleted_records_here_stop_at_it_too_and_go_on_once_it_is_raised(company: Company, remote: Sandbox) -> None:

@@ -97,3 +97,13 @@ def test_stopping_by_command_stops_what_runs_and_says_so_where_nothing_does(fill
     assert "cancelled" in {one["status"] for one in document["lines"]}
     with pytest.raises(Refusal):
         full.stop(filled)
+
+
+def test_going_on_takes_up_the_lines_that_were_asked_for_and_no_others(filled, remote):
+    full.generate(filled)
+    full.start(filled, only=["CUSTOMER"])
+    full.stop(filled)
+    full.go_on(filled)
+    assert {one.name for one in full.lines(filled) if one.status} == {"CUSTOMER"}
+    assert line(filled).status == State.QUEUED
+    assert [job.mapping_name for job in Job.objects.filter(state=State.QUEUED)] == ["CUSTOMER"]

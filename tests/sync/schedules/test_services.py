@@ -15,7 +15,7 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Currency
 from sandbox.testing import Sandbox
 from sync.models import Schedule, SchedulePause
-from sync.schedules import services
+from sync.schedules import reading, services
 from sync.schedules.rules import MAX_ATTEMPTS, Status
 from sync.schedules.services import run_due
 from tests.sync.conftest import customer, update_mapping
@@ -34,7 +34,7 @@ def due(company: Company, minutes: float = 0, name: str = "CUSTOMER") -> Any:
 
 
 def status(mapping: IntegrationTableMapping, at: Any = None) -> tuple[Status, bool]:
-    line = services.line_of(mapping, at or timezone.now())
+    line = reading.line_of(mapping, at or timezone.now())
     return line.status, line.late
 
 
@@ -58,6 +58,34 @@ def test_two_beats_at_the_same_moment_start_one_run(company, mapping):
     assert Job.objects.count() == 1
 
 
+def test_the_run_of_a_schedule_stays_its_own_while_somebody_asks_for_another(company, mapping):
+    customer(company, "10000", "Adatum")
+    (job,) = run_due(timezone.now())
+    Job.objects.filter(pk=job.pk).update(state="in_process")
+    asked = services.start_synchronization(mapping=mapping)
+    assert asked.pk != job.pk
+    update_mapping(company, next_run_at=timezone.now())
+    assert run_due(timezone.now()) == []
+    assert services.run_now(mapping=mapping) == job
+    assert Schedule.objects.get(mapping=mapping).job == job
+
+
+def test_a_pause_ends_by_whatever_job_gets_answers(company, mapping):
+    began = timezone.now() - timedelta(minutes=5)
+    SchedulePause.objects.create(company=company, message="Unreachable.", since=began, next_try_at=began)
+    update_mapping(company, scheduled=False)
+    run_due(timezone.now())
+    assert SchedulePause.objects.exists()
+    run_to_end(services.start_synchronization(mapping=mapping))
+    run_due(timezone.now())
+    assert not SchedulePause.objects.exists()
+
+
+def test_a_clock_that_was_ahead_puts_no_run_off(company, mapping):
+    update_mapping(company, next_run_at=timezone.now() + timedelta(days=365))
+    assert len(run_due(timezone.now())) == 1
+
+
 def test_ten_attempts_with_growing_pauses_then_error_until_a_person_sets_it_ready(company, mapping):
     update_mapping(company, integration_table="tandem_gone")
     pauses, now = [], timezone.now()
@@ -68,14 +96,14 @@ def test_ten_attempts_with_growing_pauses_then_error_until_a_person_sets_it_read
         pauses.append(round((next_run - timezone.now()).total_seconds() / 30) if next_run else None)
         now = next_run or now
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 120, 120, None]
-    line = services.line_of(mapping, now)
+    line = reading.line_of(mapping, now)
     assert (line.status, line.schedule.attempts) == (Status.ERROR, MAX_ATTEMPTS)
     assert "tandem_gone" in line.schedule.error
     assert run_due(now + timedelta(days=1)) == []
 
     update_mapping(company, integration_table="account")
     services.set_ready(mapping=update_mapping(company))
-    line = services.line_of(mapping, timezone.now())
+    line = reading.line_of(mapping, timezone.now())
     assert (line.status, line.schedule.attempts, line.schedule.error) == (Status.READY, 0, "")
     assert len(run_due(due(company))) == 1
 
@@ -99,7 +127,7 @@ def test_administration_mode_holds_all_schedules_and_one_asks_until_it_is_over(
         run_to_end(probe)
     assert SchedulePause.objects.get().tries == 5
     assert not any(Schedule.objects.values_list("attempts", flat=True))
-    assert not services.line_of(mapping, timezone.now() + timedelta(hours=1)).late
+    assert not reading.line_of(mapping, timezone.now() + timedelta(hours=1)).late
 
     remote.control("PUT", "environment", {"admin_mode": False})
     (probe,) = run_due(SchedulePause.objects.get().next_try_at)
@@ -146,18 +174,18 @@ def test_what_comes_from_dataverse_goes_on_asking(company, mapping):
 def test_a_person_holds_it_sets_it_ready_and_runs_it_now(company, mapping, django_user_model):
     ada = django_user_model.objects.create_user("ada")
     services.hold(mapping=update_mapping(company), user=ada)
-    line = services.line_of(mapping, timezone.now() + timedelta(hours=1))
+    line = reading.line_of(mapping, timezone.now() + timedelta(hours=1))
     assert (line.status, line.late, line.schedule.held_by) == (Status.ON_HOLD, False, ada)
     assert run_due(timezone.now() + timedelta(days=1)) == []
     job = services.run_now(mapping=update_mapping(company), user=ada)
     assert services.run_now(mapping=update_mapping(company), user=ada) == job
     run_to_end(job)
-    line = services.line_of(mapping, timezone.now())
+    line = reading.line_of(mapping, timezone.now())
     assert (line.status, line.mapping.next_run_at) == (Status.ON_HOLD, None)
     assert line.schedule.last_success_at is not None
     services.set_ready(mapping=update_mapping(company))
     assert status(mapping) == (Status.READY, False)
-    assert services.line_of(mapping, timezone.now()).schedule.held_by is None
+    assert reading.line_of(mapping, timezone.now()).schedule.held_by is None
 
 
 def test_the_minutes_move_the_next_run_and_are_1_to_1440(company, mapping):
@@ -202,14 +230,14 @@ def test_the_count_of_late_ones_within_another_query_is_what_the_rule_says(compa
         update_mapping(company, **{"scheduled": True, "on_hold_since": None} | values)
         if kept:
             Schedule.objects.create(mapping=mapping, **kept)
-        counted = services.late_mappings(now, company=company).count()
-        assert counted == services.line_of(update_mapping(company), now).late, (values, kept)
+        counted = reading.late_mappings(now, company=company).count()
+        assert counted == reading.line_of(update_mapping(company), now).late, (values, kept)
         told.append(counted)
     assert told == [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
     update_mapping(company, scheduled=True, next_run_at=now - timedelta(days=1))
-    assert services.late_mappings(now, company=company).count() == 1
+    assert reading.late_mappings(now, company=company).count() == 1
     SchedulePause.objects.create(company=company, message="It is busy.", since=now, next_try_at=now)
-    assert services.late_mappings(now, company=company).count() == 0
+    assert reading.late_mappings(now, company=company).count() == 0
 
 
 def test_disabling_holds_them_and_enabling_lets_them_go_on_without_being_late(company, mapping):
