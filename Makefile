@@ -42,8 +42,8 @@ run: setup  ## The web server and a worker, without demo data
 test: setup-dev  ## The suite on the embedded defaults; of the tests that start and kill processes one of each kind
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup --processes sample $(ARGS)
 
-browser: setup-dev  ## Only the tests that drive Chromium, one after the other: two side by side wait in vain on two cores
-	@$(BIN)/python -m pytest tests/browser -m browser $(ARGS)
+browser: setup-dev  ## Only the tests that drive Chromium, two at once
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/browser -m browser $(ARGS)
 
 check: setup-dev  ## Lint, types, import directions, templates, migrations, security lint, dependency audit, deployment checks
 	@$(BIN)/ruff check .

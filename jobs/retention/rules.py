@@ -96,7 +96,7 @@ def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, fo
     if not jobs and lines:
         removed = f"{_number(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
     elif not jobs:
-        removed = "Nothing was old enough to be removed."
+        removed = "Nothing is old enough to be removed."
     else:
         of_records = f", with what became of {_number(outcomes, 'record')}" if outcomes else ""
         beside = f", and {_number(lines, 'line')} of the Synchronization History" if lines else ""

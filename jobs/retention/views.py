@@ -45,10 +45,8 @@ def run(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         return HttpResponseRedirect(job_url(services.start(company=owner, user=request.user), owner))
     found = services.preview(company=owner, most=page.COUNTED)
-    if not found.removes_something:
-        messages.info(request, found.text)
-        return HttpResponseRedirect(back)
+    lost = " What is removed cannot be had back." if found.removes_something else ""
     return render.confirm(
-        request, company=owner, title=page.RUN, text=f"{found.text} What is removed cannot be had back.",
+        request, company=owner, title=page.RUN, text=f"{found.text}{lost}",
         action=Action("Remove", request.path, "post", "delete"), back=back, careful=True,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def test_the_next_run_is_the_first_at_its_time_of_day_later_than_now(moment: dat
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ((0, 0, 0, 0), "Nothing was old enough to be removed."),
+        ((0, 0, 0, 0), "Nothing is old enough to be removed."),
         ((1, 1, 0, 0), "1 job was removed, with what became of 1 record."),
         ((1200, 0, 0, 0), "1,200 jobs were removed."),
         (
