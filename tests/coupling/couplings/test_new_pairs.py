@@ -2,6 +2,8 @@
 
 from uuid import UUID, uuid4
 
+from django.db import transaction
+
 from coupling.couplings.new_pairs import insert_pairs
 from coupling.models import Coupling, IntegrationTableMapping
 
@@ -9,9 +11,9 @@ ORGANIZATION = uuid4()
 
 
 def inserted(mapping, job_id, pairs):
-    places, ids = insert_pairs(
-        mapping, job_id, ORGANIZATION, [one.hex for one, _ in pairs], [row.hex for _, row in pairs], [0] * len(pairs)
-    )
+    here, there = [one.hex for one, _ in pairs], [row.hex for _, row in pairs]
+    with transaction.atomic():  # as in a checkpoint
+        places, ids = insert_pairs(mapping, job_id, ORGANIZATION, here, there, [0] * len(pairs))
     assert set(ids) == set(Coupling.objects.filter(job_id=job_id).values_list("pk", flat=True))
     return list(places)
 
