@@ -79,6 +79,11 @@ class Estimate:
         known = {one.name for one in fields(cls)}
         return cls(**{name: value for name, value in kept.items() if name in known}) if kept else None
 
+    @property
+    def short(self) -> str:
+        """The rows and the time, as a cell has room for: "1,204 rows, 3 min"."""
+        return f"{_number(self.rows, 'row')}, {briefly(self.seconds)}"
+
     def __str__(self) -> str:
         """Return it in words: "1,204 rows, 12 requests, about 3 minutes"."""
         return f"{_number(self.rows, 'row')}, {_number(self.requests, 'request')}, {in_words(self.seconds)}"
@@ -113,6 +118,12 @@ def in_words(seconds: float) -> str:
         return f"about {_number(minutes, 'minute')}"
     hours = round(seconds / 1800) / 2
     return f"about {hours:g} hours"
+
+
+def briefly(seconds: float) -> str:
+    """Return the same in few letters: "under 1 min", "9 min", "2.5 h"."""
+    words = in_words(seconds).removeprefix("about ").replace("a minute", "1 min")
+    return words.replace(" minutes", " min").replace(" minute", " min").replace(" hours", " h")
 
 
 def _number(count: int, of: str) -> str:

@@ -84,8 +84,8 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
             listing.Column("status", "Status", cells.status),
             listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True),
             listing.Column("there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True),
-            listing.Column("estimate", "Estimate", _estimated),
-            listing.Column("result", "Result", _took),
+            listing.Column("estimate", "Estimate", _estimated, wrap=True),
+            listing.Column("result", "Result", _took, wrap=True),
             listing.Column("direction", "Direction", lambda line: str(Direction(line.direction).label)),
             listing.Column("message", "What happened", "message", default=False, wrap=True),
             listing.Column(
@@ -103,15 +103,15 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
 
 
 def _estimated(line: FullSynchReviewLine) -> str:
-    """Return what the line's run is expected to take: "1,204 rows, 12 requests, about 3 minutes"."""
+    """Return what the line's run is expected to take: "1,204 rows, 3 min"."""
     found = Estimate.load(line.estimate)
-    return "" if found is None else str(found)
+    return "" if found is None else found.short
 
 
 def _took(line: FullSynchReviewLine) -> str:
     """Return what it took, beside what was expected."""
     found = result_of(line)
-    return "" if found is None else str(found)
+    return "" if found is None else found.short
 
 
 class LineCells:

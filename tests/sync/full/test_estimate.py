@@ -55,6 +55,13 @@ def test_a_time_is_told_as_people_say_it(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "under 1 min"), (61, "1 min"), (540, "9 min"), (5_500, "1.5 h"), (36_000, "10 h")]
+)
+def test_a_cell_tells_it_in_few_letters(seconds: float, words: str) -> None:
+    assert Estimate(rows=1, seconds=seconds).short == f"1 row, {words}"
+
+
 def test_an_estimate_is_kept_and_read_again() -> None:
     one = Estimate(10, 5, 3, 2.5)
     assert Estimate.load(one.dump()) == one
