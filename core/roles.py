@@ -157,3 +157,7 @@ def requires(can: Can) -> Callable[[View], View]:
 def no_company(slug: str | None) -> str:
     """Return the sentence about a company that is not there, or not for this person."""
     return f"There is no company with the address {slug!r}."
+
+
+ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+"""What an action that is off says to everybody else."""

@@ -10,10 +10,10 @@ from connection_setup.dynamics365.services import TITLE
 from connection_setup.enabled_switch import enabled_switch
 from connection_setup.models import DataverseConnection, Dynamics365Connection
 from connection_setup.types import Report
+from core.roles import ONLY_ADMINISTRATORS
 from ui.kit import Action, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
 from ui.links import company_url, optional_url
 
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable it first."
 
 

@@ -10,12 +10,11 @@ from django.http import HttpRequest
 
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.secrets import credentials
-from core.roles import Can, may
+from core.roles import ONLY_ADMINISTRATORS, Can, may
 from dataverse import clouds
 from ui.kit import Action, Menu
 from ui.links import company_url, optional_url
 
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ONLY_ADMINISTRATORS_OF_ALL = "Only an Administrator in all companies may do this."
 ENABLE_FIRST = "Enable the connection first."
 DISABLE_FIRST = "Turn Enabled off first."

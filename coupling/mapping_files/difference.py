@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
+from core.words import counted
 from coupling import filters
 from coupling.brakes import LIMITS
 from coupling.filters.words import ColumnWords
@@ -190,7 +191,7 @@ def _says_mapping(one: Change) -> str:
     runs = f"; it runs by itself every {every:,} minutes" if every else ""
     return (
         f"the mapping is added, of {one.after['table']} and {one.after['integration_table']}, "
-        f"{Direction(one.after['direction']).label.lower()}, with {_count(fields, 'field')}{runs}."
+        f"{Direction(one.after['direction']).label.lower()}, with {counted(fields, 'field')}{runs}."
     )
 
 
@@ -227,21 +228,17 @@ def _says_criteria_set(one: Change) -> str:
 
 
 def _says_look_up_table(one: Change) -> str:
-    rows = _count(len(one.after), "row")
+    rows = counted(len(one.after), "row")
     if one.action == ADDED:
         return f"The look-up table {one.item} is added, with {rows}."
     changed = sum(1 for key in {*one.before, *one.after} if one.before.get(key) != one.after.get(key))
-    return f"The look-up table {one.item} has {_count(changed, 'row')} other than now, {len(one.after):,} in all."
+    return f"The look-up table {one.item} has {counted(changed, 'row')} other than now, {len(one.after):,} in all."
 
 
 _SAYS = {
     MAPPING: _says_mapping, SETTING: _says_setting, FIELD: _says_field, ORDER: _says_order, OPTION: _says_option,
     CRITERIA_SET: _says_criteria_set, LOOK_UP_TABLE: _says_look_up_table,
 }  # fmt: skip
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def setting_words(setting: str, value: Any) -> str:

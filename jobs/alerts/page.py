@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from core.refusals import joined
+from core.roles import ONLY_ADMINISTRATORS
 from jobs.alerts import kinds, mail, services
 from jobs.alerts.forms import DigestForm, ReceiverForm
 from jobs.models import Alert, AlertReceiver, Digest, Way
@@ -17,7 +18,6 @@ from ui.listing import Column, Filter, Listing
 
 TITLE = "Alerts"
 SETTINGS = "Settings of Alerts"
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 _MOST = 200
 
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from jobs.alerts import decisions, kinds, letters
 from jobs.alerts.decisions import Fact, Receiver, Standing, Turn
-from jobs.models import Alert, AlertMessage, AlertNotice, AlertReceiver, AlertSettings, Digest, Tick
+from jobs.elections import ALERTS, elect
+from jobs.models import Alert, AlertMessage, AlertNotice, AlertReceiver, AlertSettings, Digest
 
 logger = logging.getLogger(__name__)
 
@@ -30,29 +31,14 @@ AT_ONCE = 20
 """Messages that one tick sends at most."""
 WHOLE_S = 15.0
 """Seconds after which a tick begins to send no other one."""
-_LOOK = 2
-"""The row of models.Tick by which ticks elect who looks."""
 
 
 def work(now: datetime) -> None:
     """Look where that is due, and send what is due. See registry.on_tick."""
-    if _elected(now):
+    if elect(ALERTS, now, before=now - EVERY):
         look(now)
         make_messages(now)
     send_due(now)
-
-
-def _elected(now: datetime) -> bool:
-    if Tick.objects.filter(pk=_LOOK, last_at__lte=now - EVERY).update(last_at=now):
-        return True
-    if Tick.objects.filter(pk=_LOOK).exists():
-        return False
-    try:
-        with transaction.atomic():
-            Tick.objects.create(pk=_LOOK, last_at=now)
-    except IntegrityError:
-        return False
-    return True
 
 
 # -- looking ------------------------------------------------------------------------------------------------------

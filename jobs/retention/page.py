@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.utils import timezone
 
+from core.roles import ONLY_ADMINISTRATORS
 from jobs import display
 from jobs.models import Job
 from jobs.pages.lists import job_url
@@ -15,7 +16,6 @@ from ui.links import company_url
 
 TITLE = "Retention Policies"
 RUN = "Remove Old Jobs Now"
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 COUNTED = 500
 """Jobs that are counted before somebody removes them; beyond there are "at least" so many."""
 _LATEST = 10

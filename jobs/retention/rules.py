@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
+from core.words import counted
+
 AT = time(2, 45, tzinfo=UTC)
 """When a company's run is due each day: after the nightly comparison of deleted records."""
 _NOTHING = frozenset({"total", "unchanged"})
@@ -94,13 +96,13 @@ def next_run(after: datetime) -> datetime:
 def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, follows: int = 0) -> str:
     """Return what a run removed and what it left, in sentences. lines: of the Synchronization History by itself."""
     if not jobs and lines:
-        removed = f"{_number(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
+        removed = f"{counted(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
     elif not jobs:
         removed = "Nothing is old enough to be removed."
     else:
-        of_records = f", with what became of {_number(outcomes, 'record')}" if outcomes else ""
-        beside = f", and {_number(lines, 'line')} of the Synchronization History" if lines else ""
-        removed = f"{_number(jobs, 'job')} {'was' if jobs == 1 else 'were'} removed{of_records}{beside}."
+        of_records = f", with what became of {counted(outcomes, 'record')}" if outcomes else ""
+        beside = f", and {counted(lines, 'line')} of the Synchronization History" if lines else ""
+        removed = f"{counted(jobs, 'job')} {'was' if jobs == 1 else 'were'} removed{of_records}{beside}."
     stay = [
         (last, "the last of its mapping and kind", "the last of their mapping and kind"),
         (unsettled, "still has something to settle", "still have something to settle"),
@@ -108,11 +110,7 @@ def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, fo
     ]
     for count, one, several in stay:
         if count and one.startswith("the"):
-            removed += f" {_number(count, 'older job')} stayed as {one if count == 1 else several}."
+            removed += f" {counted(count, 'older job')} stayed as {one if count == 1 else several}."
         elif count:
-            removed += f" {_number(count, 'older job')} stayed, which {one if count == 1 else several}."
+            removed += f" {counted(count, 'older job')} stayed, which {one if count == 1 else several}."
     return removed
-
-
-def _number(count: int, of: str) -> str:
-    return f"1 {of}" if count == 1 else f"{count:,} {of}s"

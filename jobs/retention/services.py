@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core.refusals import Refusal
+from core.words import counted
 from jobs import services as jobs
 from jobs.models import Job, RetentionPolicy, Trigger
 from jobs.retention import reading
@@ -41,7 +42,7 @@ class Preview:
         if self.more:
             said = f"At least {said}"
         if self.history_days is not None:
-            said += f" Lines of the Synchronization History older than {_days(self.history_days)} go too."
+            said += f" Lines of the Synchronization History older than {counted(self.history_days, 'day')} go too."
         return said
 
     @property
@@ -52,10 +53,6 @@ class Preview:
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as commands print them."""
         return {name: value for name, value in asdict(self).items() if name != "more"}
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"
 
 
 def set_policy(

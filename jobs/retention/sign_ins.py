@@ -6,22 +6,20 @@ from typing import Any
 from axes.models import AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from jobs.models import Tick
+from jobs.elections import SIGN_INS, elect
 from jobs.retention.rules import next_run
 
 MOST = 100_000
 """Sign-in records of a kind that are kept at most, the newest."""
-_TICK = 3
-"""The row of models.Tick that has when it was done last."""
 _AT_ONCE = 5000
 
 
 def remove_old_sign_ins(now: datetime) -> None:
     """Remove what is old where the day's time for it has come; work for the tick, of which one does it."""
-    if _elected(now):
+    last_night = next_run(now) - timedelta(days=1)
+    if elect(SIGN_INS, now, before=last_night, at_first=False):
         remove(now)
 
 
@@ -58,18 +56,3 @@ def _delete(rows: "QuerySet[Any]") -> int:
         rows.model._base_manager.filter(pk__in=found).delete()
         deleted += len(found)
     return deleted
-
-
-def _elected(now: datetime) -> bool:
-    """Return whether it is due, and noted as done by this tick; the first time is the next day's."""
-    last = Tick.objects.filter(pk=_TICK).first()
-    if last is None:
-        try:
-            with transaction.atomic():
-                Tick.objects.create(pk=_TICK, last_at=now)
-        except IntegrityError:
-            pass
-        return False
-    if next_run(last.last_at) > now:
-        return False
-    return bool(Tick.objects.filter(pk=_TICK, last_at=last.last_at).update(last_at=now))

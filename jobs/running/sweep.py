@@ -4,11 +4,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 
-from jobs.models import Job, State, Tick
+from jobs.elections import SWEEP, elect
+from jobs.models import Job, State
 from jobs.publishing import publish, running_holders
 from jobs.registry import registry
 
@@ -20,17 +20,7 @@ _AT_ONCE = 200
 
 def acquire_tick(now: datetime) -> bool:
     """Return whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
-    before = now - timedelta(seconds=settings.JOB_TICK_S * 0.8)
-    if Tick.objects.filter(pk=1, last_at__lte=before).update(last_at=now):
-        return True
-    if Tick.objects.filter(pk=1).exists():
-        return False
-    try:
-        with transaction.atomic():
-            Tick.objects.create(pk=1, last_at=now)
-    except IntegrityError:
-        return False
-    return True
+    return elect(SWEEP, now, before=now - timedelta(seconds=settings.JOB_TICK_S * 0.8))
 
 
 def sweep(now: datetime) -> list[int]:

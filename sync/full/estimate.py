@@ -10,6 +10,8 @@ from math import ceil
 from statistics import median
 from typing import Any, Self
 
+from core.words import counted
+
 PAGE = 5000
 """Rows of a page that is read."""
 CREATED_AT_ONCE = 1000
@@ -82,11 +84,11 @@ class Estimate:
     @property
     def short(self) -> str:
         """The rows and the time, as a cell has room for: "1,204 rows, 3 min"."""
-        return f"{_number(self.rows, 'row')}, {briefly(self.seconds)}"
+        return f"{counted(self.rows, 'row')}, {briefly(self.seconds)}"
 
     def __str__(self) -> str:
         """Return it in words: "1,204 rows, 12 requests, about 3 minutes"."""
-        return f"{_number(self.rows, 'row')}, {_number(self.requests, 'request')}, {in_words(self.seconds)}"
+        return f"{counted(self.rows, 'row')}, {counted(self.requests, 'request')}, {in_words(self.seconds)}"
 
 
 def rates(runs: Iterable[Run]) -> Rates:
@@ -115,7 +117,7 @@ def in_words(seconds: float) -> str:
         return "under a minute"
     minutes = round(seconds / 60)
     if minutes < 90:
-        return f"about {_number(minutes, 'minute')}"
+        return f"about {counted(minutes, 'minute')}"
     hours = round(seconds / 1800) / 2
     return f"about {hours:g} hours"
 
@@ -124,7 +126,3 @@ def briefly(seconds: float) -> str:
     """Return the same in few letters: "under 1 min", "9 min", "2.5 h"."""
     words = in_words(seconds).removeprefix("about ").replace("a minute", "1 min")
     return words.replace(" minutes", " min").replace(" minute", " min").replace(" hours", " h")
-
-
-def _number(count: int, of: str) -> str:
-    return f"1 {of}" if count == 1 else f"{count:,} {of}s"

@@ -10,7 +10,7 @@ from connection_setup.connection.state import NotConnected, connection_of, unava
 from connection_setup.guide import links as guide
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
-from core.roles import Can, may
+from core.roles import ONLY_ADMINISTRATORS, Can, may
 from dataverse.errors import DataverseError
 from masterdata.models import Company
 from sync.salespeople import services as salespeople
@@ -141,7 +141,7 @@ def _context(
 def _actions(request: HttpRequest, company: Company, off: str) -> tuple[Action | Menu, ...]:
     why = "Users cannot be coupled now." if off else ""
     why = why or ("" if may(request.user, Can.OPERATE, company) else "Your role may look, not change.")
-    denied = "" if may(request.user, Can.ADMINISTER, company) else "Only an Administrator may do this."
+    denied = "" if may(request.user, Can.ADMINISTER, company) else ONLY_ADMINISTRATORS
     team_off = denied or (why if off else team_blocked_reason(company))
     return (
         Action(
