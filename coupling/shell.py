@@ -52,6 +52,7 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
+    jobs.record_finder(records.find_ids)
     jobs.outcome_actions(outcome_actions)
     jobs.on_failed(note_failed)
     jobs.job_actions(_preview_actions)

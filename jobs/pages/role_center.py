@@ -37,7 +37,9 @@ def part(_: HttpRequest, company: Any) -> RoleCenterPart:
 def _jobs(company: Any) -> list[Any]:
     """Return the newest jobs and those that are open, the newest first, each with what is counted of today's."""
     own = Job.objects.filter(company=company)
-    today = own.filter(created_at__gte=display.since_midnight()).order_by().values("company_id")
+    # The last one of the days before is found from the newest on, by the index that lists take.
+    before = own.filter(created_at__lt=display.since_midnight()).order_by("-pk").values("pk")[:1]
+    today = own.filter(pk__gt=Coalesce(Subquery(before), 0)).order_by().values("company_id")
 
     def of_today(number: Aggregate) -> Coalesce:
         return Coalesce(Subquery(today.annotate(_number=number).values("_number")), 0)
