@@ -1,6 +1,7 @@
 """What this room adds to the shell: Tell Me entries, and the connection's status and notices in the role center."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,9 +18,18 @@ from connection_setup.setup.notices import environment_changed_notice
 from core.roles import Can, may
 from jobs import registry
 from masterdata.models import Company
-from ui.kit import Action, Notice, Status
+from ui.cells import text_of, time_ago
+from ui.kit import Action, Cell, FactBox, Link, Notice, State, Status
 from ui.links import company_url
-from ui.registry import Entry, list_notice, role_center_notice, role_center_status, tell_me
+from ui.registry import (
+    Entry,
+    RoleCenterPart,
+    list_notice,
+    role_center_notice,
+    role_center_part,
+    role_center_status,
+    tell_me,
+)
 
 ENTRIES = (
     Entry(
@@ -131,6 +141,7 @@ def register() -> None:
     list_notice(environment_notice)
     role_center_notice(not_connected_notice)
     role_center_notice(expiry_notice)
+    role_center_part(connection_part, position=30)
     registry.on_tick(sign_in.drop_expired)
 
 
@@ -187,3 +198,22 @@ def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:
         return None
     setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
     return Notice(found.fix, "warn" if found.warning_days > 7 else "bad", found.message, (setup,))
+
+
+def connection_part(request: HttpRequest, company: Any) -> RoleCenterPart:
+    """Return what the role center says of the connection: where it leads, how it signs in, when that expires."""
+    connection = state.connection_for_request(request, company)
+    if not connection.environment_url:
+        return RoleCenterPart()
+    host = urlsplit(connection.environment_url).netloc
+    facts: list[tuple[str, Cell]] = [
+        ("State", captions.connection_status(connection)),
+        ("Environment", Link(host, company_url("connection_setup:setup", company))),
+        ("Signs in with", credentials.LABELS[credentials.current_type(connection)]),
+    ]
+    if found := credentials.expiry(connection, timezone.localdate()):
+        look: dict[str, State] = {"warning": "warn", "error": "bad"}
+        facts.append(("Expires", Status(text_of(found.on), look[found.state]) if found.state in look else found.on))
+    if connection.checked_at:
+        facts.append(("Last tested", time_ago(connection.checked_at)))
+    return RoleCenterPart(boxes=[FactBox("Connection", facts)])

@@ -1,6 +1,5 @@
 """What this room registers with those below: kinds of jobs, hooks of the connection, Tell Me entries, cues, links."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models.signals import pre_delete
@@ -10,7 +9,7 @@ from connection_setup import hooks
 from connection_setup.guide import assisted_setup
 from core import bulk, unsettled
 from core.roles import Can
-from coupling import claims, local_records
+from coupling import claims
 from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.ended import keep_ended, keep_ended_in_bulk
@@ -24,7 +23,7 @@ from coupling.failures.standing import note_failed
 from coupling.failures.unsettled_jobs import unsettled_jobs
 from coupling.mapping_files.difference import filter_words, summary
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
-from coupling.mappings import column_looks, counts, defaults, drift_page, sales
+from coupling.mappings import column_looks, defaults, drift_page, sales
 from coupling.mappings.set_entries import set_words
 from coupling.models import (
     Coupling,
@@ -42,9 +41,7 @@ from jobs.models import Job, JobOutcome, Type
 from masterdata import catalog
 from masterdata.models import Company, RecordTemplate
 from ui import registry
-from ui.cells import time_ago
-from ui.kit import Action, Cue, State, Status
-from ui.links import company_url
+from ui.kit import Action, Status
 
 
 def register() -> None:
@@ -55,6 +52,7 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
+    jobs.record_finder(records.find_ids)
     jobs.outcome_actions(outcome_actions)
     jobs.on_failed(note_failed)
     jobs.job_actions(_preview_actions)
@@ -95,7 +93,6 @@ def register() -> None:
         registry.tell_me(entry)
     registry.role_center_notice(drift_page.role_center_notice)
     registry.list_notice(drift_page.other_lists_notice)
-    registry.cues("Coupled to Dataverse", coupled_cues, position=10)
 
 
 def _coupling_count(company: Company) -> int:
@@ -253,22 +250,3 @@ def _reset(company: Any, user: Any) -> str:
 
 def _discards(company: Any) -> list[str]:
     return summary(defaults.reset_changes(company))
-
-
-def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many records of each mapped table are coupled: "88 / 91 Customers"."""
-    own = IntegrationTableMapping.objects.filter(company=company).select_related("company")
-    mappings = list(own.order_by("-position"))
-    found = counts.count_records(company, mappings)
-    cues = []
-    for mapping in mappings:
-        numbers = found[mapping.pk]
-        if not numbers.usable:
-            continue
-        table = local_records.get_table(mapping)
-        url = company_url("records:list", company, table=table.name, query={"coupled": "no"})
-        coupled = numbers.records - numbers.uncoupled
-        state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"
-        counted = f", counted {time_ago(numbers.counted_at)}" if numbers.is_stored else ""
-        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", f"{table.caption_plural}{counted}", url, state))
-    return cues

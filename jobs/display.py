@@ -106,11 +106,14 @@ def status(job: Job) -> Status:
     return Status(str(job.get_state_display()), _LOOKS[job.state])
 
 
+COMMAND_LINE = "Command line"
+
+
 def started_by(job: Job) -> str:
     """Return who or what asked for the job."""
     if job.requested_by is not None:
         return str(job.requested_by)
-    return "Command line" if job.trigger == Trigger.USER else str(job.get_trigger_display())
+    return COMMAND_LINE if job.trigger == Trigger.USER else str(job.get_trigger_display())
 
 
 def at_work(job: Job) -> str:

@@ -13,6 +13,10 @@ Handler = Callable[[Any], None]
 """`def run(context: JobContext) -> None`. The context's type stands above this file, so it is not named here."""
 
 
+MOST_RECORDS = 5
+"""Records whose runs the job list shows together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of job: the word it goes by, and the handler that is re-entered from its checkpoint."""
@@ -92,6 +96,7 @@ class _Registry:
     schedules: list[ScheduleProvider] = field(default_factory=list)
     schedule_actions: list[Callable[[Any, Any], Iterable[Action]]] = field(default_factory=list)
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
+    record_finders: list[Callable[[Any, str], Iterable[UUID]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
     derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
     failed: list[Callable[[Job, Sequence[Any]], None]] = field(default_factory=list)
@@ -158,6 +163,13 @@ def schedule_actions(provider: Callable[[Any, Any], Iterable[Action]]) -> None:
 def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) -> None:
     """Lead from outcomes to records: the provider gets a job and a page of outcomes, answers local_id -> address."""
     registry.record_links.append(provider)
+
+
+def record_finder(provider: Callable[[Any, str], Iterable[UUID]]) -> None:
+    """Let the job list find the runs of a record: the provider gets a company and a text, and answers the ids of the
+    records of that number, else of those that have it in their name; of more than MOST_RECORDS, one more than that.
+    """
+    registry.record_finders.append(provider)
 
 
 def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:

@@ -11,6 +11,7 @@ from core.vocabulary import Recommendation
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job
 from masterdata.models import Company
+from sync.written_models import WrittenRows as WrittenRows
 
 
 class SynchState(models.Model):

@@ -1,29 +1,20 @@
 """What this room registers with the rooms below: the kind of job, schedules, Tell Me entries, cues, guide steps."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.db.models.signals import post_delete, post_save
-from django.http import HttpRequest
-from django.utils import timezone
 
 from connection_setup import hooks
 from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.failures.standing import standing
-from coupling.mappings import drift_page
 from coupling.mappings import schedule as mapping_schedule
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
-from coupling.undone import left_undone
+from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
-from jobs.alerts import page as alerts
-from jobs.models import Alert, Job, Type
+from jobs.models import Job, Type
 from masterdata import catalog
-from masterdata.models import Company
-from sync import alert_facts, guide_steps
+from sync import alert_facts, guide_steps, role_center
 from sync.conflicts import conflicts_page, skipped_page
 from sync.coupling_setup import page as coupling_page
 from sync.coupling_setup.actions import outcome_actions
@@ -55,7 +46,6 @@ from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
 from sync.unsettled_jobs import needed_jobs
 from ui import registry
-from ui.kit import Cue
 from ui.links import company_url
 
 _ENTRIES = (
@@ -150,7 +140,7 @@ def register() -> None:
     guide_steps.register()
     alert_facts.register()
     schedule_alerts.register()
-    registry.cues("Needs attention", attention_cues, position=30)
+    registry.role_center_part(role_center.part, position=10)
 
 
 def _error_page(company: Any, job: Job | None) -> str:
@@ -172,31 +162,3 @@ def _synchronize_modified(company: Any, user: Any) -> int:
 
 def _start_due(now: datetime) -> None:
     schedules.run_due(now)
-
-
-def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many alerts are open, how many mappings are late, how many pairs wait for a person because of
-    conflicts, how much else is left undone, and how many mappings have columns that changed.
-    """
-    counts = Company.objects.filter(pk=company.pk).values_list(
-        _counted(CouplingBase.objects.filter(company=OuterRef("pk"), conflict__isnull=False)),
-        _counted(Alert.objects.filter(company=OuterRef("pk"), over_at=None)),
-        _counted(schedules_reading.late_mappings(timezone.now(), company=OuterRef("pk"))),
-    )
-    conflicts, standing_alerts, late = counts.get()
-    undone = left_undone(company).count()
-    return [
-        alerts.cue(company, standing_alerts),
-        Cue(f"{late:,}", "Late schedules", company_url("jobs:queue", company), "bad" if late else "ok"),
-        Cue(
-            f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
-        ),
-        Cue(f"{undone:,}", "Records left out", company_url("sync:skipped", company), "bad" if undone else "ok"),
-        drift_page.cue(request, company),
-    ]
-
-
-def _counted(rows: "QuerySet[Any]") -> Coalesce:
-    """Return how many rows there are, to be asked for together with others."""
-    counted = rows.order_by().values("company_id").annotate(count=Count("pk"))
-    return Coalesce(Subquery(counted.values("count")), 0)

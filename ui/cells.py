@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ui.kit import Cell, Changes, Compared, Link, Long, RunMark, Status, Strip
+from ui.kit import Cell, Changes, Compared, Coverage, Link, Long, RunMark, Status, Strip
 
 _WORD = {True: "equal", False: "different"}
 
@@ -27,6 +27,8 @@ def text_of(value: Cell) -> str:
             return value.text
         case Strip():
             return value.summary
+        case Coverage():
+            return ", ".join([f"{value.done:,} of {value.total:,}", *map(text_of, value.rest)])
         case Changes():
             return "; ".join(
                 f"{caption}: {before or '(blank)'} becomes {after or '(blank)'}"
@@ -68,6 +70,8 @@ def html_of(value: Cell) -> SafeString | str:
             return _changes(value)
         case Strip():
             return _strip(value)
+        case Coverage():
+            return _coverage(value)
         case datetime():
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), _moment(value))
         case False:
@@ -116,6 +120,39 @@ def _strip(strip: Strip) -> SafeString | str:
 
 def _placed(at: int, one: RunMark) -> SafeString:
     return format_html('<g transform="translate({})"><title>{}</title>{}</g>', 10 * at, one.title, mark(one.look))
+
+
+_GAP = 0.35
+"""Of a bar's 100 units, between two of its parts."""
+
+
+def bar_parts(*parts: tuple[str, int]) -> list[tuple[str, float, float]]:
+    """Return where each part of a bar begins and how wide it is, of 100 units; those of nothing are left out.
+
+    parts: (class, number). A part that is small beside the others is seen all the same.
+    """
+    shown = [(look, number) for look, number in parts if number > 0]
+    whole = sum(number for _, number in shown)
+    room = 100 - _GAP * max(len(shown) - 1, 0)
+    widths = [max(number / whole * room, 1.0) for _, number in shown]
+    shrunk = room / sum(widths) if widths else 1.0
+    found, at = [], 0.0
+    for (look, _), width in zip(shown, widths, strict=True):
+        found.append((look, round(at, 2), round(width * shrunk, 2)))
+        at += width * shrunk + _GAP
+    return found
+
+
+def _coverage(value: Coverage) -> SafeString:
+    others = max(value.total - value.done - value.failed, 0)
+    parts = bar_parts(("s-ok", value.done), ("s-rest", others), ("s-bad", value.failed))
+    drawn = format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', parts)
+    rest = format_html_join(", ", "{}", ((html_of(one),) for one in value.rest))
+    return format_html(
+        '<div class="coverage"><span class="of"><b>{}</b> of {}</span><span class="rest">{}</span>'
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg></div>',
+        f"{value.done:,}", f"{value.total:,}", rest, drawn,
+    )  # fmt: skip
 
 
 def becomes(before: str, after: str) -> SafeString:

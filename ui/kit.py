@@ -74,7 +74,23 @@ class Strip:
     url: str = ""
 
 
-Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared | Long | Changes | Strip
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of a whole are done, as numbers and as a bar; failed: those of the rest that failed.
+
+    rest: what is told of those that are not done, such as how many failed, with where it is settled.
+    """
+
+    done: int
+    total: int
+    failed: int = 0
+    rest: "Sequence[Link | str]" = ()
+
+
+Cell = (
+    str | int | float | bool | Decimal | date | UUID | None
+    | Status | Link | Compared | Long | Changes | Strip | Coverage
+)  # fmt: skip
 """What a list cell or a field shows (a datetime is a date here). None and "" show as nothing."""
 
 
@@ -171,23 +187,40 @@ class Table:
     empty: str = ""
     stack: bool = False
     """On a narrow screen each row stands over lines: the first cells beside each other, the last one below."""
+    cards: bool = False
+    """On a narrow screen each row is a card: its first cell is the title, the others have their column's caption."""
+    halves: frozenset[int] = frozenset()
+    """Columns that stand beside each other on a card, as numbers do."""
+    keys: Sequence[tuple[str, str]] = ()
+    """What shapes in its cells stand for: (the shape as HTML, words)."""
     row_actions: "Sequence[Action | None]" = ()
     """An action of each row, such as Choose; the row's first cell tells it apart from the others'."""
 
     @property
-    def lines(self) -> "list[tuple[Sequence[Cell], Action | None]]":
-        """Each row with its action."""
-        return [(row, self.row_actions[at] if at < len(self.row_actions) else None) for at, row in enumerate(self.rows)]
+    def lines(self) -> "list[tuple[Sequence[Cell], list[tuple[str, Cell]], Action | None]]":
+        """Each row, its cells with the captions of their columns, and its action."""
+        return [
+            (row, list(zip(self.head, row, strict=False)), self.row_actions[at] if at < len(self.row_actions) else None)
+            for at, row in enumerate(self.rows)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A number that leads to the list behind it."""
+    """A number that leads to the list behind it.
+
+    Among what needs attention a cue says more: word: what is wrong, as a status; detail: of what; go: what is done
+    there; quiet: what is said instead where there is nothing, "" for nothing.
+    """
 
     number: str
     label: str
     url: str = ""
     state: State = ""
+    word: str = ""
+    detail: str = ""
+    go: str = ""
+    quiet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

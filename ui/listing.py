@@ -9,7 +9,7 @@ An empty selection selects nothing; "all that match" travels as a signed copy of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 from django.contrib import messages
@@ -17,6 +17,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import IntegerField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from ui import ids, paging
@@ -94,6 +95,14 @@ class Filter:
         if self.kind == "text" or (self.kind == "hidden" and not self.choices):
             return "" if "\x00" in value else value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
+
+
+def day_begins(day: str, later: int = 0) -> datetime:
+    """Return when a day, given as 2026-11-28, begins here, or the one so many days later."""
+    found = date.fromisoformat(day)
+    if (date.max - found).days > later:
+        found += timedelta(days=later)
+    return timezone.make_aware(datetime.combine(found, time()))
 
 
 def _is_day(text: str) -> bool:

@@ -40,8 +40,20 @@ class Found:
     detail: str = ""
 
 
-CueProvider = Callable[[HttpRequest, Any], Sequence[Cue]]
-TableProvider = Callable[[HttpRequest, Any], Table | None]
+@dataclass(frozen=True, slots=True)
+class RoleCenterPart:
+    """What a room shows on the role center.
+
+    attention: what a person should see to, and what is well (state ok), which one line says; tables: each with its
+    title; boxes: beside them.
+    """
+
+    attention: Sequence[Cue] = ()
+    tables: Sequence[tuple[str, Table]] = ()
+    boxes: Sequence[FactBox] = ()
+
+
+PartProvider = Callable[[HttpRequest, Any], RoleCenterPart]
 RecordProvider = Callable[[HttpRequest, Any, str], Iterable[Found]]
 BoxProvider = Callable[[HttpRequest, Any, Any, Any], FactBox | None]
 SectionProvider = Callable[[HttpRequest, Any, Any, Any], tuple[str, dict[str, Any]] | None]
@@ -50,8 +62,7 @@ SectionProvider = Callable[[HttpRequest, Any, Any, Any], tuple[str, dict[str, An
 @dataclass(slots=True)
 class _Registry:
     entries: list[Entry] = field(default_factory=list)
-    cue_groups: list[tuple[int, str, CueProvider]] = field(default_factory=list)
-    tables: list[tuple[int, str, TableProvider]] = field(default_factory=list)
+    parts: list[tuple[int, PartProvider]] = field(default_factory=list)
     status: list[Callable[[HttpRequest, Any], Any]] = field(default_factory=list)
     entry_sources: list[Callable[[], Iterable[Entry]]] = field(default_factory=list)
     notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
@@ -80,16 +91,10 @@ def tell_me_source(source: Callable[[], Iterable[Entry]]) -> None:
     registry.entry_sources.append(source)
 
 
-def cues(title: str, provider: CueProvider, *, position: int = 100) -> None:
-    """Add a group of cues to the role center; the provider gets the request and the company."""
-    registry.cue_groups.append((position, title, provider))
-    registry.cue_groups.sort(key=lambda group: group[0])
-
-
-def role_center_table(title: str, provider: TableProvider, *, position: int = 100) -> None:
-    """Add a table to the role center, below the cues."""
-    registry.tables.append((position, title, provider))
-    registry.tables.sort(key=lambda table: table[0])
+def role_center_part(provider: PartProvider, *, position: int = 100) -> None:
+    """Add a room's part to the role center; the provider gets the request and the company."""
+    registry.parts.append((position, provider))
+    registry.parts.sort(key=lambda part: part[0])
 
 
 def role_center_status(provider: Callable[[HttpRequest, Any], Any]) -> None:

@@ -14,14 +14,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from core.roles import Can, held_roles, no_company, requires
+from core.words import counted
 from ui import preferences, render
 from ui.context import Shell, entry_url, may_open
 from ui.help import html as help_html
 from ui.help import text as help_text
 from ui.htmx import htmx_of
-from ui.kit import Link, Notice, Page
+from ui.kit import Link, Notice, Page, Status
 from ui.links import company_url
-from ui.registry import Found, registry
+from ui.registry import Found, RoleCenterPart, registry
 
 MAX_QUERY = 100
 MOST_HITS = 8
@@ -46,8 +47,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def role_center(request: HttpRequest, company: str) -> HttpResponse:
     """Show how things stand: cues, tables and the connection's state, as the rooms report them."""
     found = _company(request, company)
-    groups = [(title, cues) for _, title, give in registry.cue_groups if (cues := give(request, found))]
-    tables = [(title, table) for _, title, give in registry.tables if (table := give(request, found)) is not None]
+    parts = [give(request, found) for _, give in registry.parts]
     notices = [notice for give in registry.notices if (notice := give(request, found)) is not None]
     state = next((state for give in registry.status if (state := give(request, found)) is not None), None)
     return render.page(
@@ -59,9 +59,21 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             notices=notices,
             help="index",
             template="ui/shell/role_center.html",
-            context={"cue_groups": groups, "tables": tables},
+            context={"tables": [table for part in parts for table in part.tables], **_attention(parts)},
+            fact_boxes=[box for part in parts for box in part.boxes],
         ),
     )
+
+
+_WORST_FIRST = ("bad", "late", "warn")
+
+
+def _attention(parts: Iterable[RoleCenterPart]) -> dict[str, Any]:
+    """Return what needs a person, the worst first, and what is said of the rest."""
+    cues = [cue for part in parts for cue in part.attention]
+    wanting = sorted((cue for cue in cues if cue.state != "ok"), key=lambda cue: _WORST_FIRST.index(cue.state))
+    quiet = [Status(cue.quiet, "ok") for cue in cues if cue.state == "ok" and cue.quiet]
+    return {"attention": wanting, "counted": counted(len(wanting), "thing"), "quiet": quiet}
 
 
 @require_safe

@@ -64,7 +64,11 @@ def disabled_names(company: Any) -> list[str]:
     """Return the names of the mappings that nothing runs for: their part is not enabled, or units or prices
     are mapped another way.
     """
-    setup = dynamics.get_setup(company)
+    return disabled_by(dynamics.get_setup(company))
+
+
+def disabled_by(setup: Any) -> list[str]:
+    """Return the same for a company's Dynamics 365 setup, which is not saved yet where it has none."""
     return names_of_part(DYNAMICS_365) if not setup.enabled else _names_of_other_ways(setup)
 
 

@@ -149,7 +149,10 @@ def cue(request: HttpRequest, company: Company) -> Cue:
     stops = any(drift.stops is not Stops.NOTHING for drift in found)
     state: State = "bad" if stops else "warn" if found else "ok"
     url = _card_url(found[0].mapping) if len(found) == 1 else company_url("coupling:mappings", company)
-    return Cue(f"{len(found):,}", "Mappings with changed columns", url, state)
+    return Cue(
+        f"{len(found):,}", "Mappings with changed columns", url, state, "Changed",
+        "Their columns in Dataverse are not as they were", "See what changed",
+    )  # fmt: skip
 
 
 @require_POST

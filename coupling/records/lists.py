@@ -15,6 +15,7 @@ from core.roles import Can
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, couplings_of_table
 from coupling.records import counts
 from coupling.records.column_filters import column_filters
+from jobs.registry import MOST_RECORDS
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
@@ -199,6 +200,30 @@ def _entries() -> Iterator[Entry]:
             navigation=IN_NAVIGATION.get(table.name),
             arguments=(("table", table.name),),
         )
+
+
+def find_ids(company: Company, text: str) -> list[UUID]:
+    """Return the ids of the records of a number, else of those with a text in their name: at most one more than
+    MOST_RECORDS.
+    """
+    if len(text) < 2:
+        return []
+    for condition in (_has_key, _has_name):
+        parts = [
+            table.records(company).order_by().filter(condition(table, text)).values_list("system_id")
+            for table in catalog.tables()
+        ]
+        if found := list(parts[0].union(*parts[1:], all=True)[: MOST_RECORDS + 1]):
+            return [row[0] for row in found]
+    return []
+
+
+def _has_key(table: LocalTable, text: str) -> Q:
+    return Q(**{table.key: table.normal_key(text)})
+
+
+def _has_name(table: LocalTable, text: str) -> Q:
+    return Q(**{f"{table.title}__icontains": text})
 
 
 def _find(request: HttpRequest, company: Company, text: str) -> Iterable[Found]:  # noqa: ARG001

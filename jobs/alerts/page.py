@@ -23,7 +23,10 @@ _MOST = 200
 
 def cue(company: Any, count: int) -> Cue:
     """Return how many alerts stand, for the role center, which has counted them."""
-    return Cue(f"{count:,}", "Open alerts", company_url("jobs:alerts", company), "bad" if count else "ok")
+    return Cue(
+        f"{count:,}", "Open alerts", company_url("jobs:alerts", company), "bad" if count else "ok", "Alert",
+        "Each says what happened and what to do", "See what they are",
+    )  # fmt: skip
 
 
 def build_page(company: Company, *, administrator: bool) -> Page:

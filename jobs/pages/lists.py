@@ -1,26 +1,27 @@
 """The lists of this room, declared once: pages show them, actions above them find their selection in them."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core import collation
 from jobs import display
 from jobs import outcomes as outcomes_read
 from jobs.mentions import NOBODY, Reader
-from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Trigger, Type
 from jobs.outcomes import SEARCHED, JobOutcomes, has_parts
-from jobs.registry import registry
+from jobs.registry import MOST_RECORDS, registry
 from masterdata.models import Company
 from ui.cells import mark
 from ui.kit import Cell, Changes, Link, Notice, Status
 from ui.kit import State as Look
 from ui.links import company_url, help_url
-from ui.listing import Column, Filter, Listing
+from ui.listing import Column, Filter, Listing, day_begins
 
 RUN_MARKS = (
     (mark("finished"), "finished"), (mark("idle"), "finished, nothing to do"),
@@ -57,11 +58,21 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
 
         return Column(name, display.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
 
-    rows = Job.objects.filter(company=company).defer(*_HEAVY)
+    rows = Job.objects.filter(company=company).select_related("requested_by").defer(*_HEAVY)
     filters = [
         Filter("type", "Type", lambda found, value: found.filter(type=value), display.type_choices()),
         Filter("mapping", "Mapping", lambda found, value: found.filter(mapping_name=value), _mappings(company)),
         Filter("state", "State", _by_state, [*State.choices, ("open", "Not ended"), ("errors", "With errors")]),
+        Filter(
+            "of",
+            "Record",
+            lambda found, value: _of_named_record(company, found, value),
+            kind="text",
+            problem=lambda text: _problem_of_name(company, text),
+        ),
+        Filter("by", "Requested By", lambda found, value: found.filter(_requested_by(value)), kind="text"),
+        Filter("since", "From", lambda found, value: found.filter(created_at__gte=day_begins(value)), kind="date"),
+        Filter("until", "To", lambda found, value: found.filter(created_at__lt=day_begins(value, 1)), kind="date"),
         Filter("record", "Record", lambda found, value: _of_record(company, found, value), kind="hidden"),
     ]
     return Listing(
@@ -79,9 +90,11 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             Column("state", "State", display.status, sort="state"),
             Column("message", "Message", "message", wrap=True),
             Column("job", "Job", lambda job: str(job.pk), default=False),
+            Column("by", "Requested By", display.started_by, default=False),
             Column("requests", "Requests", "requests", numeric=True, default=False),
         ],
         filters=filters,
+        search=("message__icontains", "description__icontains", "mapping_name__icontains"),
         key="pk",
         row_url=lambda job: job_url(job, company),
         row_label=lambda job: f"{display.title(job)}, job {job.pk}",
@@ -97,6 +110,32 @@ def _of_record(company: Company, found: "QuerySet[Any]", value: str) -> "QuerySe
         return found.filter(pk__in=outcomes_read.jobs_of_record(company, UUID(value)))
     except ValueError:
         return found.none()
+
+
+def _named(company: Company, text: str) -> set[UUID]:
+    return {one for finder in registry.record_finders for one in finder(company, text)}
+
+
+def _problem_of_name(company: Company, text: str) -> str:
+    if len(_named(company, text)) <= MOST_RECORDS:
+        return ""
+    return f"More than {MOST_RECORDS} records have “{text}” in their name. Type the number, or more of the name."
+
+
+def _of_named_record(company: Company, found: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
+    """Return the jobs that are known to have dealt with the records of a number or a name."""
+    known = {job for local_id in _named(company, text) for job in outcomes_read.jobs_of_record(company, local_id)}
+    return found.filter(pk__in=known)
+
+
+def _requested_by(text: str) -> Q:
+    """Return the condition on who asked for a job: a person, by name, or what did, as the column says it."""
+    triggers = [value for value, label in Trigger.choices if text.casefold() in str(label).casefold()]
+    named = [f"requested_by__{name}__icontains" for name in ("username", "first_name", "last_name")]
+    condition = Q(requested_by=None, trigger__in=[one for one in triggers if one != Trigger.USER])
+    if text.casefold() in display.COMMAND_LINE.casefold():
+        condition |= Q(requested_by=None, trigger=Trigger.USER)
+    return reduce(or_, (Q(**{name: text}) for name in named), condition)
 
 
 def queue(company: Company, *, selectable: bool = False) -> Listing:

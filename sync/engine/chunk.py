@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from core.words import counted
 from jobs.running.context import OutcomeRow
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.rules.changes import Change
@@ -211,6 +212,18 @@ class Chunk:
     """Pairs whose record was deleted here and whose row is to be deleted too."""
     blanks: bool = False
     """Whether a blank in Dataverse counts as a change of a pair."""
+
+    @property
+    def phase(self) -> str:
+        """What a job does while it sends the chunk, in words."""
+        return f"Writing {counted(len(self.remote_updates) + len(self.remote_inserts), 'row')} to Dataverse"
+
+    def updates(self, *, any_version: bool) -> list[tuple[UUID, Mapping[str, Any], str]]:
+        """Return the rows to change, as the gateway takes them. any_version: whatever was changed there meanwhile."""
+        return [
+            (one.pair.coupling.integration_id, one.columns, "" if any_version else one.pair.known_version)
+            for one in self.remote_updates
+        ]
 
     @property
     def sends(self) -> bool:

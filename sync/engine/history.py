@@ -11,6 +11,7 @@ from sync.engine.chunk import Written
 from sync.engine.field_specs import Fields
 from sync.models import SynchronizedField, SynchronizedValue, WrittenSide
 from sync.rules.values import Side
+from sync.written_rows import count_written
 
 _COLUMNS = (
     "company_id", "job_id", "field_id", "side", "won", "at", "local_id", "integration_id", "before", "after",
@@ -38,6 +39,12 @@ class History:
                  integration_id, change.before, change.after)
                 for local_id, integration_id, job_id, change in lines
             ],
+        )  # fmt: skip
+        written = {(line.change.side, line.local_id, line.integration_id) for line in lines}
+        there = sum(1 for side, *_ in written if side is Side.INTEGRATION)
+        count_written(
+            company_id=company_id, mapping_name=self.mapping.name, day=timezone.localdate(now),
+            to_dataverse=there, from_dataverse=len(written) - there,
         )  # fmt: skip
 
     def _know(self, names: set[str]) -> None:

@@ -87,6 +87,11 @@ class Pair:
         """The key and the name that people know the record by, or knew it by."""
         return (self.local.key, self.local.name) if self.local is not None else self.deleted_name
 
+    @property
+    def known_version(self) -> str:
+        """The version that the row must still have to be updated."""
+        return self.remote.version if self.remote is not None else self.coupling.version
+
 
 def read_couplings(query: "QuerySet[Coupling]") -> list[CouplingRow]:
     """Return the couplings of a query."""

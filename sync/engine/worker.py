@@ -77,6 +77,8 @@ class Worker(Decider):
         self.marking = Marking(context, gateway, mapping)
         self.creating = False
         """Whether this worker has sent rows for creation."""
+        self._phase = ""
+        """What the job was at before it wrote to Dataverse, and is at again after that."""
 
     def decide(self, pairs: Sequence[Pair], rows: Sequence[RemoteRow] = (), records: Sequence[Record] = ()) -> Chunk:
         """Decide as the Decider does, once the companies of contacts that come here have contacts of their own."""
@@ -167,7 +169,8 @@ class Worker(Decider):
         new = [one for one in chunk.remote_inserts if one.coupling is None]
         restored = [one for one in chunk.remote_inserts if one.replaces is not None]
         try:
-            with self.context.checkpoint():
+            with self.context.checkpoint() as point:
+                self._phase, point.phase = self._phase or point.phase, chunk.phase
                 if chunk.remote_inserts:
                     self._say_creating()
                 self._store_create_intents(chunk, new, organization_id)
@@ -246,10 +249,7 @@ class Worker(Decider):
         wait_s = wait_s if asked_wait_s is None else asked_wait_s
         if wait_s is None:
             self.prices.withdraw(chunk)
-            updates = [
-                (one.pair.coupling.integration_id, one.columns, self._expected_version(one.pair))
-                for one in chunk.remote_updates
-            ]
+            updates = chunk.updates(any_version=bool(self.options.overwrite))
             updated = self.gateway.update(self.mapping, updates) if updates else []
             self.later_look.into(updated)
             wait_s = self._record_updated(chunk, updated)
@@ -269,17 +269,12 @@ class Worker(Decider):
             self.unconfirmed.save()
             if chunk.changes.uncoupled:
                 point.resume["already_reported"] = True  # their records may turn up again, as uncoupled ones
+            point.phase, self._phase = self._phase or point.phase, ""
             set_position(point)
             self.deletions.keep(point.resume)
         if wait_s is not None:
             self.context.postpone(wait_s, LIMITED)
         self.marking.send(self.own.mark)
-
-    def _expected_version(self, pair: Pair) -> str:
-        """Return the version that a row must still have to be updated; "" where it is overwritten at any."""
-        if self.options.overwrite:
-            return ""
-        return pair.remote.version if pair.remote is not None else pair.coupling.version
 
     def publish(self, rows: Sequence[tuple[UUID, HeldBack | None]]) -> dict[UUID, WriteResult]:
         """Change new rows to what they could not be created as. Return the results by row id, of those changed."""

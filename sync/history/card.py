@@ -21,14 +21,14 @@ from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.history.entries import Entry, Written
-from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
+from sync.history.listing import SIDES, TITLE, by_field, history_url
 from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
 from ui import ids
 from ui.kit import Link, Status
 from ui.links import company_url
-from ui.listing import Filter
+from ui.listing import Filter, day_begins
 
 LINES = 50
 """Lines of a page of the timeline."""

@@ -1,12 +1,10 @@
 """The list of Synchronization History: declared once, for its page, its exports and putting back."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from coupling.records.lists import card_url
 from jobs.pages.lists import job_url
@@ -17,7 +15,7 @@ from sync.models import SynchronizedField, WrittenSide
 from ui import ids
 from ui.kit import Cell, Link, Long, Notice
 from ui.links import company_url
-from ui.listing import Column, Filter, Listing
+from ui.listing import Column, Filter, Listing, day_begins
 
 TITLE = "Synchronization History"
 MOST_FOUND = 500
@@ -87,14 +85,6 @@ def _record(company: Company, line: Line) -> Cell:
 
 
 # -- filters ----------------------------------------------------------------------------------------------------------
-
-
-def day_begins(day: str, later: int = 0) -> datetime:
-    """Return when a day, given as 2026-11-28, begins here, or the one so many days later."""
-    found = date.fromisoformat(day)
-    if (date.max - found).days > later:
-        found += timedelta(days=later)
-    return timezone.make_aware(datetime.combine(found, time()))
 
 
 def _known(company: Company) -> "QuerySet[SynchronizedField]":

@@ -19,7 +19,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from connection_setup.connection.organization import hold_reason_of
-from connection_setup.models import DataverseConnection
+from connection_setup.models import DataverseConnection, Dynamics365Connection
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
 from jobs.models import Job, State
@@ -49,7 +49,14 @@ def mappings_with_schedules(company: Any) -> "QuerySet[IntegrationTableMapping]"
 
 def lines(company: Company, now: datetime) -> list[Line]:
     """Return the schedules of a company, in the order of its mappings; one query, with what `runs` asks for."""
-    return [_line(mapping, now) for mapping in with_all(mappings_with_schedules(company))]
+    mappings = with_all(IntegrationTableMapping.objects.filter(company=company))
+    return [_line(mapping, now) for mapping in mappings if mapping.scheduled or mapping.name not in _disabled(mapping)]
+
+
+def _disabled(mapping: IntegrationTableMapping) -> list[str]:
+    """Return the names of the mappings that nothing runs for, where the mapping was read with its company's setup."""
+    company = mapping.company
+    return defaults.disabled_by(getattr(company, "dynamics_365", None) or Dynamics365Connection(company=company))
 
 
 def late_mappings(now: datetime, **where: Any) -> "QuerySet[Any]":
@@ -86,7 +93,7 @@ def with_all(found: "QuerySet[IntegrationTableMapping]") -> "QuerySet[Any]":
     """Add what says how schedules stand, and where their last runs begin."""
     pause = SchedulePause.objects.filter(company=OuterRef("company_id")).values("message")
     rows: QuerySet[Any] = runs.with_oldest(found).annotate(_pause=Subquery(pause))
-    return rows.select_related("schedule__job", "schedule__held_by", "company__connection")
+    return rows.select_related("schedule__job", "schedule__held_by", "company__connection", "company__dynamics_365")
 
 
 def _line(mapping: Any, now: datetime) -> Line:

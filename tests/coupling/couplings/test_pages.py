@@ -597,7 +597,8 @@ def test_deleting_couplings_of_selected_records_asks_first(as_, coupled, custome
 def test_the_role_center_counts_what_is_coupled(as_, coupled, customers):
     customers(1)
     shown = text(as_("Viewer").get("/c/cronus/"))
-    assert "3 / 4" in shown
+    assert "3 of 4" in shown
+    assert "1 uncoupled" in shown
 
 
 def test_tell_me_finds_the_pages(as_, company):

@@ -6,8 +6,10 @@ import pytest
 from django.utils import timezone
 
 from coupling.models import Coupling
-from jobs.models import JobOutcome
+from jobs.models import Job, JobOutcome
+from jobs.running import runner
 from masterdata.models import Customer
+from sync.start.services import start_synchronization
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,
@@ -136,3 +138,17 @@ def test_the_mappings_conflict_option_decides(company, customers, remote, option
     assert counters(synchronize(customers)) == {"modified": 1}
     one.refresh_from_db()
     assert (one.city, accounts(remote)["Adatum"]["address1_city"]) == (here, there)
+
+
+def test_a_run_says_that_it_writes_and_how_many_rows_and_then_what_it_did_before(company, customers):
+    for number in range(3):
+        customer(company, str(number))
+    phases: list[str] = []
+
+    def note(job: Job) -> None:
+        if job.phase and job.phase not in phases[-1:]:
+            phases.append(job.phase)
+
+    runner.run(start_synchronization(mapping=customers).pk, on_progress=note)
+    at = phases.index("Writing 3 rows to Dataverse")
+    assert at and phases[at + 1 :] and "Writing" not in "".join(phases[at + 1 :])

@@ -81,7 +81,7 @@ def test_what_rests_for_a_reason_is_left_so(
 
 
 @pytest.mark.processes
-def test_an_edit_here_is_in_dataverse_within_ten_seconds(
+def test_an_edit_here_is_in_dataverse_long_before_its_schedule_is_due(
     transactional_db: None, worker: "subprocess.Popen[bytes]", company: Company, customers: Any, remote: Sandbox
 ) -> None:
     one = customer(company, "10000", "Adatum")
@@ -90,7 +90,7 @@ def test_an_edit_here_is_in_dataverse_within_ten_seconds(
     update_mapping(company, scheduled=True, next_run_at=timezone.now() + timedelta(minutes=20))
     one.name = "Adatum Corporation"
     one.save()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until and name_of(remote, row) != one.name:
         time.sleep(0.2)
     assert name_of(remote, row) == one.name

@@ -1,0 +1,133 @@
+"""The role center: what needs a person comes first, no number contradicts another, and rows written are told by day."""
+
+import re
+from datetime import timedelta
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from coupling.models import IntegrationTableMapping
+from jobs.models import Job, State, Type
+from masterdata.models import Company
+from sandbox.testing import Sandbox
+from sync.models import WrittenRows
+from sync.written_rows import DAYS, count_written, written_by_day
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, customer, patch, synchronize, update_mapping
+
+
+def home(client: Client, company: Company) -> str:
+    answer = client.get(f"/c/{company.slug}/")
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def cues(page: str) -> list[tuple[str, str, str]]:
+    """Return (number, label, detail) of what needs a person, in the order shown."""
+    return re.findall(r"<b>([\d,]+)</b> <strong>([^<]+)</strong> <span>([^<]*)</span>", page)
+
+
+def written_today(company: Company) -> tuple[int, int]:
+    return written_by_day(company, timezone.localdate())[-1][1:]
+
+
+def test_every_row_written_counts_once_on_its_side(
+    company: Company, customers: IntegrationTableMapping, remote: Sandbox
+) -> None:
+    record = customer(company, "10000", "Adatum")
+    remote.load({"accounts": [{"name": "Fabrikam", "accountnumber": "20000", **ACTIVE_CUSTOMER}]})
+    synchronize(customers)
+    there, here = written_today(company)
+    assert (there, here) == (1, 1)
+    patch(remote, accounts(remote)["Adatum"]["accountid"], telephone1="555 0100", address1_city="Aarhus")
+    synchronize(customers)
+    assert written_today(company) == (there, here + 1)
+    record.refresh_from_db()
+    record.name_2 = "Trading"
+    record.city = "Odense"
+    record.save()
+    synchronize(customers)
+    assert written_today(company) == (there + 1, here + 1)
+    synchronize(customers)
+    assert written_today(company) == (there + 1, here + 1)
+
+
+def test_what_is_written_adds_up_by_day_over_mappings_and_old_days_are_left_out(company: Company) -> None:
+    today = timezone.localdate()
+    for day, name, there, here in (
+        (today, "CUSTOMER", 3, 1), (today, "CUSTOMER", 2, 0), (today, "VENDOR", 5, 4),
+        (today - timedelta(days=1), "VENDOR", 0, 7), (today - timedelta(days=DAYS), "VENDOR", 90, 90),
+    ):  # fmt: skip
+        count_written(company_id=company.pk, mapping_name=name, day=day, to_dataverse=there, from_dataverse=here)
+    assert WrittenRows.objects.filter(company=company).count() == 4
+    days = written_by_day(company, today)
+    assert len(days) == DAYS
+    assert [numbers for _, *numbers in days[-2:]] == [[0, 7], [10, 5]]
+    assert not any(there or here for _, there, here in days[:-2])
+
+
+def test_where_nothing_is_wrong_nothing_needs_attention_and_that_is_said(
+    company: Company, customers: IntegrationTableMapping, operator: Client
+) -> None:
+    page = home(operator, company)
+    assert cues(page) == []
+    assert "Nothing needs you now." in page
+    assert "No conflict waits" in page and "No job failed today" in page
+    assert "Nothing was written in the last 14 days." in page
+
+
+def test_the_worst_comes_first_and_what_failed_is_not_counted_as_uncoupled_too(
+    company: Company, customers: IntegrationTableMapping, remote: Sandbox, operator: Client
+) -> None:
+    customer(company, "10000", "Adatum", currency_code="SEK")
+    synchronize(customers)
+    update_mapping(company, synch_only_coupled=True)
+    customer(company, "20000", "Fabrikam")
+    Job.objects.create(company=company, type=Type.SYNCHRONIZATION, state=State.FAILED, ended_at=timezone.now())
+    page = home(operator, company)
+    found = cues(page)
+    labels = [label for _, label, _ in found]
+    assert ("1", "Records failed", "Customers 1") in found
+    assert ("1", "Records not coupled", "Customers 1") in found
+    assert ("1", "Failed jobs today", "Each says why, and what to do") in found
+    assert labels.index("Records failed") < labels.index("Records not coupled")
+    assert labels.index("Failed jobs today") < labels.index("Records not coupled")
+    assert "All records are coupled" not in page
+    assert re.search(r"<b>0</b> of 2</span><span class=\"rest\"><a [^>]+>1 failed</a>, <a [^>]+>1 uncoupled</a>", page)
+
+
+def test_a_late_mapping_is_named_and_its_last_success_looks_late(
+    company: Company, customers: IntegrationTableMapping, operator: Client
+) -> None:
+    synchronize(customers)
+    update_mapping(company, scheduled=True, next_run_at=timezone.now() - timedelta(minutes=1))
+    assert "Late schedules" not in home(operator, company)
+    update_mapping(company, next_run_at=timezone.now() + timedelta(minutes=20))
+    Job.objects.filter(company=company).update(ended_at=timezone.now() - timedelta(hours=3))
+    update_mapping(company, next_run_at=timezone.now() - timedelta(minutes=20))
+    page = home(operator, company)
+    assert ("1", "Late schedules", "CUSTOMER") in cues(page)
+    assert re.search(r'data-state="late">3 h ago<', page)
+
+
+def test_what_is_in_process_shows_how_far_it_is(company: Company, operator: Client) -> None:
+    Job.objects.create(
+        company=company, type=Type.SYNCHRONIZATION, mapping_name="CUSTOMER", state=State.IN_PROCESS, phase="Comparing",
+        processed=40, total=100, started_at=timezone.now(), lease_until=timezone.now() + timedelta(minutes=1),
+        requests=1_204, exclusive_key="a",
+    )  # fmt: skip
+    Job.objects.create(company=company, type=Type.COUPLING, state=State.QUEUED, exclusive_key="b")
+    page = home(operator, company)
+    assert re.search(r"CUSTOMER, synchronization</a>: Comparing, 40 of 100 records", page)
+    assert re.search(r'<progress max="100" value="40"', page)
+    assert re.search(r"<dt>Waiting</dt> <dd> <a [^>]+>1</a>", page)
+    assert "1,204" in page
+
+
+def test_the_role_center_asks_few_queries(company: Company, operator: Client) -> None:
+    home(operator, company)
+    with CaptureQueriesContext(connection) as queries:
+        home(operator, company)
+    print("\n".join(one["sql"][:100] + " ... " + one["sql"][-120:] for one in queries))
+    assert len(queries) <= 12
