@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.rows import COLUMNS, CRITERIA, FIELDS, accounts, customers
 from benchmarks.telling import Line
+from core.free_memory import give_back_memory
 from coupling.matching.match import Matcher, group_by_priority
 
 
@@ -35,6 +36,7 @@ def by_matcher(local: list, remote: list) -> tuple[int, object]:
         )
     decisions = matcher.decide()
     decisions.let_go()
+    give_back_memory()
     return decisions.count_coupled(), decisions
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from connection_setup.connection.state import connection_of
 from connection_setup.models import DataverseConnection
+from core.free_memory import give_back_memory
 from core.vocabulary import CompareAs
 from coupling import claims, filters, local_records
 from coupling.gateway import Gateway
@@ -159,6 +160,7 @@ class MatchingRun:
         self.decisions.let_go()
         if self.outside is not None:
             self.outside.decisions.let_go()
+        give_back_memory()
         return self.decisions
 
     def _look_for_near_misses(self, matcher: Matcher, probed: list[dict[str, Any]]) -> None:

@@ -2,7 +2,11 @@
 
 import tracemalloc
 import uuid
+from pathlib import Path
 
+import pytest
+
+from core.free_memory import give_back_memory
 from coupling.matching.match import Decisions, Matcher, group_by_priority
 from coupling.rows import Criterion
 
@@ -62,3 +66,22 @@ def test_once_decided_a_pair_takes_at_most_150_bytes() -> None:
     kept = bytes_a_pair(let_go=True)
     assert 50 < kept <= BYTES_A_PAIR
     assert bytes_a_pair(let_go=False) > kept + 50
+
+
+def resident_bytes() -> int:
+    """Return what the machine holds for this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Only Linux tells what a process holds.")
+def test_what_was_let_go_goes_back_to_the_machine() -> None:
+    if not give_back_memory():
+        pytest.skip("This C library gives nothing back on request.")
+    block, number = 60_000, 1_000  # too small for the C library to give each one back by itself
+    blocks = [b"x" * block for _ in range(2 * number)]
+    before = resident_bytes()
+    kept = blocks[::2]
+    del blocks
+    give_back_memory()
+    assert before - resident_bytes() > block * number // 2
+    assert len(kept) == number
