@@ -4,7 +4,8 @@ from typing import Any
 
 from coupling.models import CouplingBase
 from masterdata.models import Company
-from sync.conflicts.coupling_rows import CouplingCells, conflicts_of, mapping_filter, not_connected
+from sync.conflicts.coupling_rows import CouplingCells, mapping_filter, not_connected
+from sync.conflicts.standing import conflicts_of
 from ui import listing
 from ui.kit import Action, Notice, Page, Tip
 from ui.links import company_url

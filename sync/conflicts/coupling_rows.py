@@ -15,12 +15,6 @@ from ui import listing
 from ui.kit import Cell, Link, Notice, Status
 
 
-def conflicts_of(company: Company) -> "QuerySet[CouplingBase]":
-    """Return the bases of the company's pairs with conflicts, with pairs and mappings, in the order they were made."""
-    bases = CouplingBase.objects.filter(company=company, conflict__isnull=False)
-    return bases.select_related("coupling", "mapping__company").order_by("pk")
-
-
 class CouplingCells:
     """Cells of a page of pairs by their bases; `load` reads what they show, in one query per mapping."""
 

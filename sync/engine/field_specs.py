@@ -202,7 +202,7 @@ def build_fields(
     related = _related_mappings(mapping.company, table, rows)
     for row in rows:
         direction = intersect_direction(Direction(row.direction), Direction(mapping.direction))
-        local = _local_column(table, row.field, mapping) if row.field else None
+        local = local_column(table, row.field, mapping) if row.field else None
         if not row.integration_field:
             direction = intersect_direction(Direction.FROM, Direction(mapping.direction))
         elif local is None and direction is not None:
@@ -247,7 +247,7 @@ def stopped_fields(
     table, found = catalog.table(mapping.table), {}
     for row in rows:
         name, state = field_key(row.field, row.integration_field), then.get(row.integration_field)
-        local = _local_column(table, row.field, mapping) if row.field else None
+        local = local_column(table, row.field, mapping) if row.field else None
         column = ColumnInfo(row.integration_field, state.type if state is not None else "String")
         found[name] = FieldSpec(name, column, local, Direction(row.direction), constant=row.constant)
     return found
@@ -314,7 +314,7 @@ def _rules_unusable(mapping: IntegrationTableMapping, spec: FieldSpec, why: str)
     )
 
 
-def _local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> LocalColumn:
+def local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> LocalColumn:
     try:
         known = table.field(name)
     except LookupError as error:

@@ -50,12 +50,22 @@ class WrittenFields:
             changes.told.append(coupling.id)
 
     def won(
-        self, names: Iterable[str], base: Mapping[str, Value], sides: SideValues, options: Options
+        self,
+        names: Iterable[str],
+        base: Mapping[str, Value],
+        sides: SideValues,
+        options: Options,
+        picked: Collection[str] = (),
     ) -> dict[str, Won]:
-        """Return by field why the side that its value comes from counts; of a one-way field its master does."""
+        """Return by field why the side that its value comes from counts; of a one-way field its master does.
+
+        picked: what a person chose field by field.
+        """
         asked, specs = options.overwrite or options.chosen, self.fields.specs
         return {
-            name: who_won(name, base, sides.local_values[name], sides.remote_values[name], asked=asked)
+            name: Won.PERSON
+            if name in picked
+            else who_won(name, base, sides.local_values[name], sides.remote_values[name], asked=asked)
             if specs[name].direction == Direction.BIDIRECTIONAL
             else Won.ALONE
             for name in names

@@ -1,0 +1,158 @@
+"""Conflicts of a chunk's pairs: what a person reads about them, who changed what last, and what was chosen for them.
+
+A pair that conflicts is put aside until all others of its chunk are decided. Then it is read once for all of them who
+changed both sides last; and each is decided again, now that it is known which side is newer.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from coupling.gateway import Gateway
+from coupling.models import IntegrationTableMapping
+from sync.engine.field_specs import Fields
+from sync.engine.field_values import SideValues
+from sync.engine.last_changes import Change, LastChange, read_last_changes
+from sync.engine.pairs import Pair, PairReader, Record
+from sync.engine.recorder import display_value
+from sync.models import ConflictChoice
+from sync.rules.changes import keep_local, keep_remote
+from sync.rules.plan import Conflict, Decision, FieldConflict, Picked, Write
+from sync.rules.resolving import Choice, Refused, newer, pick, seen
+from sync.rules.values import Side, ValueOrProblem
+
+Aside = tuple[Pair, Record, SideValues]
+
+
+class UpdateConflicts:
+    """The pairs of a chunk that conflict, and a job's choices for them. by_choice: whether the job carries some out."""
+
+    def __init__(
+        self,
+        mapping: IntegrationTableMapping,
+        gateway: Gateway,
+        fields: Fields,
+        reader: PairReader,
+        *,
+        job_id: int,
+        by_choice: bool,
+    ) -> None:
+        self.mapping, self.gateway, self.fields, self.reader = mapping, gateway, fields, reader
+        self.job_id, self.by_choice = job_id, by_choice
+        self._choices: dict[int, dict[str, Choice]] = {}
+        self._refused: dict[int, list[str]] = {}
+        self._aside: list[Aside] = []
+        self._last: dict[int, LastChange] = {}
+
+    def begin(self, pairs: Sequence[Pair]) -> None:
+        """Read what was chosen for the pairs of a chunk."""
+        self._aside, self._last, self._refused, self._choices = [], {}, {}, {}
+        if not self.by_choice:
+            return
+        ids = [pair.coupling.id for pair in pairs]
+        chosen = ConflictChoice.objects.filter(job=self.job_id, coupling_id__in=ids)
+        for coupling_id, fields in chosen.values_list("coupling_id", "fields"):
+            self._choices[coupling_id] = {name: Choice.load(one) for name, one in fields.items()}
+
+    def picked(self, pair: Pair, sides: SideValues) -> Picked:
+        """Return what a person chose for fields of the pair; choices on values that changed since are left out."""
+        found: dict[str, Any] = {}
+        refused: list[str] = []
+        for name, choice in self._choices.get(pair.coupling.id, {}).items():
+            spec = self.fields.specs.get(name)
+            if spec is None or sides.local_values[name] == sides.remote_values[name]:
+                continue
+            what = pick(choice, spec, pair.base, sides.local_values[name], sides.remote_values[name])
+            if isinstance(what, Refused):
+                refused.append(what.sentence)
+            else:
+                found[name] = what
+        self._refused[pair.coupling.id] = refused
+        return found
+
+    def refusal(self, pair: Pair) -> str:
+        """Return why choices for the pair are not carried out, "" where all are."""
+        return " ".join(self._refused.get(pair.coupling.id, ()))
+
+    def newer(self, pair: Pair, sides: SideValues) -> dict[str, Side]:
+        """Return by field which side was changed last; nothing before that is read."""
+        if (last := self._last.get(pair.coupling.id)) is None:
+            return {}
+        known = _known(pair)
+        found = {}
+        for name, spec in self.fields.specs.items():
+            there = _changed_there(known.get(name), sides.remote_values[name], last)
+            if (side := newer(last.of_field(spec.local_name).at, there.at)) is not None:
+                found[name] = side
+        return found
+
+    def put_aside(self, decision: Decision, pair: Pair, local: Record, sides: SideValues) -> bool:
+        """Put a pair aside that conflicts, if it is not known yet who changed it; return whether it was."""
+        if pair.coupling.id in self._last or not _waiting(decision):
+            return False
+        self._aside.append((pair, local, sides))
+        return True
+
+    def take(self) -> Iterator[Aside]:
+        """Yield the pairs put aside, once it is read who changed them last."""
+        aside, self._aside = self._aside, []
+        if aside:
+            self._last = read_last_changes(self.mapping, self.gateway, self.reader, [pair for pair, *_ in aside])
+        yield from aside
+
+    def asks(self, pair: Pair) -> bool:
+        """Return whether the pair was put aside and is decided again."""
+        return pair.coupling.id in self._last
+
+    def describe(self, decision: Conflict | Write, pair: Pair, sides: SideValues) -> list[dict[str, Any]]:
+        """Return the fields that wait for a person as the pair keeps them."""
+        last, known = self._last.get(pair.coupling.id, LastChange()), _known(pair)
+        return [self._describe(one, pair, sides, last, known) for one in _waiting(decision)]
+
+    def _describe(
+        self,
+        one: FieldConflict,
+        pair: Pair,
+        sides: SideValues,
+        last: LastChange,
+        known: Mapping[str, tuple[Mapping[str, Any], Change]],
+    ) -> dict[str, Any]:
+        spec, values = self.fields.specs[one.name], pair.local.values if pair.local is not None else {}
+        there = _changed_there(known.get(one.name), one.remote, last)
+        here, base = last.of_field(spec.local_name), pair.base.get(one.name)
+        has_base = one.name in pair.base
+        return {
+            "name": one.name, "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
+            "local_value": display_value(one.local), "integration_value": display_value(one.remote),
+            "base_value": display_value(one.base) if has_base else None,
+            "here": keep_local(spec.field, values.get(spec.local_name)), "there": keep_remote(spec, one.remote),
+            "base": keep_remote(spec, base) if has_base else None,
+            "here_value": seen(one.local), "there_value": seen(one.remote),
+            "here_at": _text(here), "here_by": here.by, "there_at": _text(there), "there_by": there.by,
+            "base_at": pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at and has_base else "",
+            "kind": spec.kind if spec.kind in ("link", "choice") else spec.field.type if spec.field else "text",
+        }  # fmt: skip
+
+
+def _waiting(decision: Decision) -> Sequence[FieldConflict]:
+    if isinstance(decision, Conflict):
+        return decision.fields
+    return decision.waiting if isinstance(decision, Write) else ()
+
+
+def _known(pair: Pair) -> dict[str, tuple[Mapping[str, Any], Change]]:
+    """Return what the pair's last conflict says of fields in Dataverse: the values then, and their change."""
+    fields = (pair.coupling.conflict or {}).get("fields", ())
+    return {one["name"]: (one, Change.stored(one, "there")) for one in fields if one.get("there_at")}
+
+
+def _changed_there(
+    known: tuple[Mapping[str, Any], Change] | None, remote: ValueOrProblem, last: LastChange
+) -> Change:
+    """Return the last change of a field in Dataverse: an earlier one, where its value was known then already."""
+    if known is not None and known[0].get("there_value") == seen(remote):
+        return known[1]
+    return last.there
+
+
+def _text(change: Change) -> str:
+    return change.at.isoformat() if change.at is not None else ""
