@@ -1,6 +1,7 @@
 """Page Coupled Data Synchronization Errors as data: whatever synchronization left undone, with its condition."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -15,6 +16,7 @@ from jobs.pages import lists as listings
 from masterdata import catalog
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected
+from sync.conflicts.services import DELETED
 from ui import listing
 from ui.kit import Action, Cell, Link, Notice, Page, Status, Tip
 from ui.links import company_url
@@ -113,9 +115,24 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
         search_label="Search by name or condition",
         key="id",
         selectable=True,
+        cards=True,
         row_label=cells.text,
         decorate=cells.load,
         empty=nothing,
+    )
+
+
+def deleted_listing(company: Company, reader: Reader = NOBODY) -> listing.Listing:
+    """Return the list of pairs a side of which was deleted, which a person decides about."""
+    whole = skipped_listing(company, reader)
+    return replace(
+        whole,
+        id="deleted-records",
+        caption="Pairs deleted on one side",
+        rows=whole.rows.filter(reason__in=DELETED),
+        columns=[one for one in whole.columns if one.name not in ("look_at", "row")],
+        filters=[one for one in whole.filters if one.name == "mapping" and len(one.options()) > 1],
+        empty=Notice("Of every pair both sides exist, as far as runs looked.", "ok", "Nothing was deleted on one side"),
     )
 
 

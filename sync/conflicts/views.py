@@ -1,4 +1,4 @@
-"""Views of Resolve Update Conflicts and Coupled Data Synchronization Errors, and what can be done there."""
+"""Views of Coupled Data Synchronization Errors, and what can be done there."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +21,8 @@ from jobs.mentions import PersonReading
 from jobs.models import Job
 from masterdata.models import Company
 from sync.conflicts import services
-from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page
 from sync.conflicts.coupling_rows import off_reason
-from sync.conflicts.skipped_page import TITLE, skipped_listing, skipped_page
+from sync.conflicts.skipped_page import TITLE, deleted_listing, skipped_listing, skipped_page
 from sync.start import direction as start_direction
 from sync.start import services as start
 from sync.start.pages import redirect_to_jobs
@@ -37,35 +36,6 @@ _FIND_TEXT = (
     "Conflicts; where nothing is chosen there, it stands on this list until you restore it, delete the other side too, "
     "or delete the coupling."
 )
-
-
-@require_safe
-@requires(Can.READ)
-def conflicts(request: HttpRequest, company: str) -> HttpResponse:
-    """Show pairs whose same field was changed on both sides, with the choice which side counts."""
-    owner = company_or_404(request, company)
-    unavailable = unavailable_text(owner)
-    page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, owner, unavailable))
-    return render.page(request, page)
-
-
-@require_POST
-@requires(Can.OPERATE)
-def resolve(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize the selected pairs, with the chosen side winning."""
-    owner = company_or_404(request, company)
-    back = company_url("sync:conflicts", owner)
-    selected = listing.selected(request, conflicts_listing(owner))
-    if not selected:
-        return listing.nothing_selected(request, back)
-    try:
-        started = start.resolve(
-            company=owner, couplings=selected.ids, choice=request.POST.get("choice", ""), user=request.user
-        )
-    except Refusal as error:
-        messages.error(request, error.user_message)
-        return HttpResponseRedirect(back)
-    return redirect_to_jobs(request, owner, started, back)
 
 
 @require_safe
@@ -88,11 +58,27 @@ def _is_settled(request: HttpRequest) -> bool:
     return (request.POST if request.method == "POST" else request.GET).get("settled") == "yes"
 
 
+def _is_of_deleted(request: HttpRequest) -> bool:
+    """Return whether a request comes from the list of what was deleted, on Resolve Update Conflicts."""
+    return request.POST.get("list") == "deleted"
+
+
+def _carried(request: HttpRequest) -> dict[str, str]:
+    """Return what goes along with a question, to come back with the answer."""
+    if _is_of_deleted(request):
+        return {"list": "deleted"}
+    return {"settled": "yes"} if _is_settled(request) else {}
+
+
 def _back_url(request: HttpRequest, company: Company) -> str:
+    if _is_of_deleted(request):
+        return company_url("sync:conflicts", company, query={"show": "deleted"})
     return company_url("sync:skipped", company, query={"settled": "yes"} if _is_settled(request) else {})
 
 
 def _selected(request: HttpRequest, company: Company) -> listing.Selection:
+    if _is_of_deleted(request):
+        return listing.selected(request, deleted_listing(company))
     return listing.selected(request, skipped_listing(company, settled=_is_settled(request)))
 
 
@@ -184,8 +170,7 @@ def synchronize(request: HttpRequest, company: str) -> HttpResponse:
         count = pairs.count()
         what = "1 pair" if count == 1 else f"{count:,} pairs"
         back = Link(TITLE, _back_url(request, owner))
-        carried = {"settled": "yes"} if _is_settled(request) else {}
-        return start_direction.ask_direction(request, owner, what, selected, back, carried)
+        return start_direction.ask_direction(request, owner, what, selected, back, _carried(request))
     direction, conflict = start_direction.WAYS.get(way, start_direction.WAYS["merge"])
     return _start(
         request, company, partial(services.synchronize, direction=direction, conflict=conflict),
@@ -203,7 +188,7 @@ def delete_records(request: HttpRequest, company: str) -> HttpResponse:
     here, there = services.count_survivors(selected.rows)
     if request.POST.get("confirmed") == "yes" or not here + there:
         return _start(request, company, services.delete_survivors, nothing)
-    values = {"selection": selected.token, "confirmed": "yes", "settled": "yes" if _is_settled(request) else ""}
+    values = {"selection": selected.token, "confirmed": "yes", **_carried(request)}
     return render.confirm(
         request,
         title="Delete Records",

@@ -199,7 +199,7 @@ class Decider:
                 version = ""  # of no version is known what both sides agree on
         match decision:
             case Conflict():
-                fields = self.conflicts.describe(decision, pair, sides)
+                fields = self.conflicts.describe(decision, pair)
                 self.recorder.record_conflict(chunk.changes, pair, fields, self.conflicts.refusal(pair))
             case CannotTransfer():
                 problems = [(name, problem) for name, _, problem in decision.problems]
@@ -265,7 +265,7 @@ class Decider:
         fields |= blocked
         message = ""
         if decision.waiting:
-            waiting = self.conflicts.describe(decision, pair, sides)
+            waiting = self.conflicts.describe(decision, pair)
             pair.coupling.waiting = {"fields": waiting, "at": self.recorder.now.isoformat()}
             captions = ", ".join(str(one["caption"]) for one in waiting)
             message = f"{captions} still waits for a choice on the page Resolve Update Conflicts."

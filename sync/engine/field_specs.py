@@ -26,6 +26,7 @@ from masterdata import catalog
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.engine.local_validation import local_check
+from sync.local_columns import local_column
 from sync.rules.canonical import FieldSpec, local_reader, remote_reader
 from sync.rules.plan import FieldRule, intersect_direction
 from sync.rules.transfer import field_rule
@@ -202,7 +203,7 @@ def build_fields(
     related = _related_mappings(mapping.company, table, rows)
     for row in rows:
         direction = intersect_direction(Direction(row.direction), Direction(mapping.direction))
-        local = local_column(table, row.field, mapping) if row.field else None
+        local = _local_column(table, row.field, mapping) if row.field else None
         if not row.integration_field:
             direction = intersect_direction(Direction.FROM, Direction(mapping.direction))
         elif local is None and direction is not None:
@@ -247,7 +248,7 @@ def stopped_fields(
     table, found = catalog.table(mapping.table), {}
     for row in rows:
         name, state = field_key(row.field, row.integration_field), then.get(row.integration_field)
-        local = local_column(table, row.field, mapping) if row.field else None
+        local = _local_column(table, row.field, mapping) if row.field else None
         column = ColumnInfo(row.integration_field, state.type if state is not None else "String")
         found[name] = FieldSpec(name, column, local, Direction(row.direction), constant=row.constant)
     return found
@@ -314,18 +315,14 @@ def _rules_unusable(mapping: IntegrationTableMapping, spec: FieldSpec, why: str)
     )
 
 
-def local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> LocalColumn:
+def _local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> LocalColumn:
     try:
-        known = table.field(name)
+        return local_column(table, name)
     except LookupError as error:
         raise NotUsable(
             f"The mapping {mapping.name} cannot be used: {error}",
             "Disable the field on Integration Field Mapping List.",
         ) from None
-    return LocalColumn(
-        known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals,
-        known.name in table.code_fields,
-    )  # fmt: skip
 
 
 def _related_mappings(

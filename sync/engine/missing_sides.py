@@ -17,6 +17,7 @@ from sync.rules.new_rows import NewRow
 from sync.rules.plan import intersect_direction
 from sync.rules.values import Side
 
+
 class _Decider(Protocol):
     """What decides about the chunk's other pairs (sync.engine.decisions)."""
 
@@ -26,9 +27,9 @@ class _Decider(Protocol):
     recorder: Recorder
     values: FieldValues
 
-    def insert_remote(self, chunk: Chunk, record: Record, new: NewRow, replaces: Pair | None = None) -> None: ...  # noqa: D102
+    def insert_remote(self, chunk: Chunk, record: Record, new: NewRow, replaces: Pair | None = None) -> None: ...
 
-    def insert_local(self, chunk: Chunk, row: RemoteRow, pair: Pair | None = None) -> None: ...  # noqa: D102
+    def insert_local(self, chunk: Chunk, row: RemoteRow, pair: Pair | None = None) -> None: ...
 
 
 def decide_missing_side(decider: _Decider, chunk: Chunk, pair: Pair) -> None:

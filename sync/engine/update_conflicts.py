@@ -103,16 +103,15 @@ class UpdateConflicts:
         """Return whether the pair was put aside and is decided again."""
         return pair.coupling.id in self._last
 
-    def describe(self, decision: Conflict | Write, pair: Pair, sides: SideValues) -> list[dict[str, Any]]:
+    def describe(self, decision: Conflict | Write, pair: Pair) -> list[dict[str, Any]]:
         """Return the fields that wait for a person as the pair keeps them."""
         last, known = self._last.get(pair.coupling.id, LastChange()), _known(pair)
-        return [self._describe(one, pair, sides, last, known) for one in _waiting(decision)]
+        return [self._describe(one, pair, last, known) for one in _waiting(decision)]
 
     def _describe(
         self,
         one: FieldConflict,
         pair: Pair,
-        sides: SideValues,
         last: LastChange,
         known: Mapping[str, tuple[Mapping[str, Any], Change]],
     ) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sync.rules.plan import Put
 from sync.rules.quotes import quote
 from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
 
+_NEEDED = {"integer": "a whole number", "number": "a number", "date": "a date (2026-01-31)", "boolean": "Yes or No"}
 UNKNOWN = "\x1f"
 """Stands for a value that cannot be transferred, in what a person saw."""
 
@@ -87,8 +88,8 @@ def typed(field: LocalColumn, text: str) -> Any:
     try:
         return local_value(field, text.upper() if field.upper_case else text or None)
     except (ValueError, ArithmeticError):
-        kind = {"integer": "a whole number", "number": "a number", "date": "a date (2026-01-31)", "boolean": "Yes or No"}
-        raise ValueError(f"{field.caption} needs {kind.get(field.type, 'another value')}, not {quote(text)}.") from None
+        needed = _NEEDED.get(field.type, "another value")
+        raise ValueError(f"{field.caption} needs {needed}, not {quote(text)}.") from None
 
 
 def pick(
