@@ -65,6 +65,7 @@ urlpatterns = [
     path(_conflicts + "resolve/", resolve_views.resolve, name="resolve"),
     path(_conflicts + "rule/", resolve_views.resolve_rule, name="resolve-rule"),
     path(_left_out, conflicts.skipped, name="skipped"),
+    path(_left_out + "log/", conflicts.log, name="left-out-log"),
     path(_left_out + "retry/", conflicts.retry, name="retry"),
     path(_left_out + "retry-all/", conflicts.retry_all, name="retry-all"),
     path(_left_out + "accept/", conflicts.accept, name="accept"),

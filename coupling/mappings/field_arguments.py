@@ -26,7 +26,11 @@ def add_field_arguments(parser: ArgumentParser) -> None:
         help="Transformation rules in their order, NAME or NAME=VALUE; none takes all away.",
     )  # fmt: skip
     parser.add_argument("--rules-direction", choices=("to", "from"), help="The way in which the rules rewrite values.")
-    parser.add_argument("--conflicts", choices=tuple(_CONFLICTS), help="Which side wins where both changed the field; mapping: as the mapping says.")
+    parser.add_argument(
+        "--conflicts",
+        choices=tuple(_CONFLICTS),
+        help="Which side wins where both changed the field; mapping: as the mapping says.",
+    )
     parser.add_argument("--blanks", choices=tuple(_BLANKS), help="Whether a blank blanks the other side.")
     parser.add_argument("--clear-on-failed", choices=tuple(_YES_NO), help="Blank what cannot be looked up.")
     parser.add_argument("--not-null", choices=tuple(_YES_NO), help="Never send a blank id.")

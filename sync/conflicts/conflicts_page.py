@@ -135,9 +135,7 @@ def _policy_link(request: HttpRequest, company: Company) -> Link | None:
     return Link("Make it the rule of the mapping", company_url("coupling:fields", company, mapping=name))
 
 
-def conflicts_listing(
-    company: Company, decorate: "Callable[[list[Any]], None] | None" = None
-) -> listing.Listing:
+def conflicts_listing(company: Company, decorate: "Callable[[list[Any]], None] | None" = None) -> listing.Listing:
     """Return the list of pairs with conflicts."""
     lines = PairLines(company)
     return listing.Listing(
@@ -162,9 +160,7 @@ _TAKES = (Take.HERE.value, Take.THERE.value, Take.COMMON.value, "")
 _HEAD = ("Field", "Value here", "Value in Dataverse", "Last common value", "Goes on waiting")
 
 
-def rule_page(
-    company: Company, plan: RulePlan, *, what: str, carried: Mapping[str, str], back: str, off: str
-) -> Page:
+def rule_page(company: Company, plan: RulePlan, *, what: str, carried: Mapping[str, str], back: str, off: str) -> Page:
     """Return the preview of a rule: how many fields take which side, and what would be written.
 
     what: which pairs and fields it is for; carried: what comes back with the answer; off: why it cannot be carried out.
@@ -189,7 +185,9 @@ def rule_page(
         notices=[Notice(waiting, "warn")] if waiting else [],
         fast_tabs=[
             FastTab(
-                "plan", f"{plan.rule.label}, {what}", template="sync/conflicts/plan.html",
+                "plan",
+                f"{plan.rule.label}, {what}",
+                template="sync/conflicts/plan.html",
                 context={"sentence": plan.sentence, "carried": [*carried.items(), ("seen", plan.digest)]},
             ),
             FastTab("fields", "Fields", table=table),

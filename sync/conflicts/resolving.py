@@ -50,9 +50,7 @@ def resolve(*, company: Any, chosen: Chosen, user: Any = None, text: str = "Reso
     return [_start(mappings[pk], pairs, chosen, user, text) for pk, pairs in by_mapping.items()]
 
 
-def _start(
-    mapping: IntegrationTableMapping, pairs: Mapping[int, UUID], chosen: Chosen, user: Any, text: str
-) -> Job:
+def _start(mapping: IntegrationTableMapping, pairs: Mapping[int, UUID], chosen: Chosen, user: Any, text: str) -> Job:
     rows = [
         (coupling_id, {name: choice.dump() for name, choice in sorted(chosen[coupling_id].items())})
         for coupling_id in pairs

@@ -144,9 +144,7 @@ def _known(pair: Pair) -> dict[str, tuple[Mapping[str, Any], Change]]:
     return {one["name"]: (one, Change.stored(one, "there")) for one in fields if one.get("there_at")}
 
 
-def _changed_there(
-    known: tuple[Mapping[str, Any], Change] | None, remote: ValueOrProblem, last: LastChange
-) -> Change:
+def _changed_there(known: tuple[Mapping[str, Any], Change] | None, remote: ValueOrProblem, last: LastChange) -> Change:
     """Return the last change of a field in Dataverse: an earlier one, where its value was known then already."""
     if known is not None and known[0].get("there_value") == seen(remote):
         return known[1]

@@ -316,9 +316,7 @@ def _get(
         _settle(result.base, rule, _read_back(rule, Side.LOCAL, value), value)
 
 
-def _put(
-    result: _PairResult, rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, value: Value
-) -> None:
+def _put(result: _PairResult, rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, value: Value) -> None:
     """Have both sides hold a value that a person chose: each that holds another one is written."""
     here, there = _read_back(rule, Side.LOCAL, value), _read_back(rule, Side.INTEGRATION, value)
     if local != here:
