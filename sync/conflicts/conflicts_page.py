@@ -2,12 +2,14 @@
 was deleted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from django.http import HttpRequest
 
+from connection_setup.connection.state import connection_for_request, disabled_reason
 from core.words import counted
 from coupling.undone import left_undone
 from jobs.mentions import Reader
@@ -42,17 +44,16 @@ def conflicts_page(
     company: Company,
     reader: Reader,
     *,
-    unavailable: str,
     off: str,
     off_deleting: str,
     given: Given | None = None,
 ) -> Page:
-    """Return the page; unavailable: why Dataverse cannot be used; off, off_deleting: why the actions are off; given:
-    what could not be taken as it was sent.
-    """
+    """Return the page; off, off_deleting: why the actions are off; given: what could not be taken as it was sent."""
+    connection = connection_for_request(request, company)
+    unavailable = disabled_reason(connection)
     conflicts, deleted = conflicts_of(company), left_undone(company).filter(reason__in=DELETED)
-    found = conflicts.order_by().aggregate(fields=Sum(FieldCount("conflict")))
-    pairs, gone = conflicts.order_by().count(), deleted.count()
+    found = conflicts.order_by().aggregate(pairs=Count("pk"), fields=Sum(FieldCount("conflict")))
+    pairs, gone = found["pairs"], deleted.count()
     show_deleted = request.GET.get("show") == "deleted" or (not pairs and gone > 0 and "show" not in request.GET)
     url = company_url("sync:conflicts", company)
     segments = [
@@ -64,13 +65,14 @@ def conflicts_page(
         shown: Any = deleted_listing(company, reader)
         actions = _deletion_actions(company, off, off_deleting)
     else:
-        shown, actions = _bound(request, company, given), _actions(company, off)
+        shown, actions = _bound(request, company, PairLines(company, connection, given), pairs), _actions(company, off)
+        filters = shown.listing.filters
         context |= {
             "fields": fields_in_conflict(conflicts.order_by("pk")[:_FIELDS_FROM]),
             "rules": Rule.choices,
             "rule_url": company_url("sync:resolve-rule", company),
             "resolve_url": _with_query(company_url("sync:resolve", company), request),
-            "policy": _policy_link(request, company),
+            "policy": _policy_link(request, company, filters),
         }
     waiting = f"{counted(pairs + gone, 'pair')} {'waits' if pairs + gone == 1 else 'wait'} for you"
     return Page(
@@ -80,15 +82,15 @@ def conflicts_page(
         tip=_TIP,
         help="synchronization#conflicts",
         actions=actions,
-        notices=not_connected(unavailable),
+        notices=not_connected(unavailable.user_message if unavailable is not None else ""),
         listing=shown,
         lead="sync/conflicts/lead.html",
         context=context,
     )
 
 
-def _bound(request: HttpRequest, company: Company, given: Given | None) -> Bound:
-    bound = Bound(request, conflicts_listing(company, PairLines(company, given).load))
+def _bound(request: HttpRequest, company: Company, lines: PairLines, pairs: int) -> Bound:
+    bound = Bound(request, replace(conflicts_listing(company, lines.load), total=pairs))
     bound.path = company_url("sync:conflicts", company)  # also where the form came back with what is wrong
     return bound
 
@@ -126,11 +128,10 @@ def _deletion_actions(company: Company, off: str, off_deleting: str) -> list[Act
     ]
 
 
-def _policy_link(request: HttpRequest, company: Company) -> Link | None:
+def _policy_link(request: HttpRequest, company: Company, filters: Sequence[listing.Filter]) -> Link | None:
     """Return where the rule is made the mapping's own, where one mapping is meant."""
-    names = {name for one in mapping_filter(company) for name, _ in one.options()}
     name = request.GET.get("mapping", "")
-    if name not in names:
+    if not any(one.chosen(name) for one in filters if one.name == "mapping"):
         return None
     return Link("Make it the rule of the mapping", company_url("coupling:fields", company, mapping=name))
 

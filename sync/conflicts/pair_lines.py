@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.core import signing
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
+from connection_setup.models import DataverseConnection
 from connection_setup.setup.menus import row_url
 from coupling.models import CouplingBase
 from masterdata import catalog
@@ -85,10 +87,16 @@ class Given:
 class PairLines:
     """The lines of the pairs of a page."""
 
-    def __init__(self, company: Company, given: Given | None = None) -> None:
-        self.company, self.given = company, given or Given()
+    def __init__(
+        self, company: Company, connection: DataverseConnection | None = None, given: Given | None = None
+    ) -> None:
+        self.company, self.given, self._known = company, given or Given(), connection
         self.cells = CouplingCells(company)
-        self.connection = connection_of(company)
+
+    @cached_property
+    def connection(self) -> DataverseConnection:
+        """The connection that rows are opened by."""
+        return self._known or connection_of(self.company)
 
     def load(self, rows: Sequence[Any]) -> None:
         """Give each base its line: a listing's `decorate`."""

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company_or_404
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason, unavailable_text
 from core.refusals import Refusal
 from core.roles import ONLY_ADMINISTRATORS, Can, may, requires
 from core.words import counted
@@ -35,13 +35,10 @@ def conflicts(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _show(request: HttpRequest, owner: Company, given: Given | None = None) -> HttpResponse:
-    unavailable = unavailable_text(owner)
-    off = off_reason(request.user, owner, unavailable)
+    disabled = disabled_reason(connection_for_request(request, owner))
+    off = off_reason(request.user, owner, disabled.user_message if disabled is not None else "")
     off_deleting = off or ("" if may(request.user, Can.ADMINISTER, owner) else ONLY_ADMINISTRATORS)
-    page = conflicts_page(
-        request, owner, PersonReading(request.user), unavailable=unavailable, off=off, off_deleting=off_deleting,
-        given=given,
-    )  # fmt: skip
+    page = conflicts_page(request, owner, PersonReading(request.user), off=off, off_deleting=off_deleting, given=given)
     return render.page(request, page)
 
 

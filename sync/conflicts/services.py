@@ -65,9 +65,7 @@ def restore(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
 
 
 @transaction.atomic
-def delete_survivors(
-    *, undone: "QuerySet[UndoneRecord]", beyond_brake: bool = False, user: Any = None
-) -> list[Job]:
+def delete_survivors(*, undone: "QuerySet[UndoneRecord]", beyond_brake: bool = False, user: Any = None) -> list[Job]:
     """Queue the deletion of the sides of these pairs that still exist, one job per mapping.
 
     beyond_brake: a person said so for more than a mapping's brake lets through. Raises EmptySelection where nothing of

@@ -199,9 +199,7 @@ def delete_records(request: HttpRequest, company: str) -> HttpResponse:
         text=f"This deletes {_survivors(here, there)}, whose other side was deleted, and the couplings. It cannot be "
         "undone.",
         notice=Notice(f"{stopped} Cancel and select fewer, unless you mean all of them.", "bad") if stopped else None,
-        action=Action(
-            label, request.path, "post", "delete", values=values | ({"beyond": "yes"} if stopped else {})
-        ),
+        action=Action(label, request.path, "post", "delete", values=values | ({"beyond": "yes"} if stopped else {})),
         back=_back_url(request, owner),
         company=owner,
         careful=True,
