@@ -137,9 +137,7 @@ class ConflictChoice(models.Model):
     fields = models.JSONField(help_text="By field, the choice and what both sides had then (sync.rules.resolving).")
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["job", "coupling_id"], name="conflict_choice_of_pair")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "coupling_id"], name="conflict_choice_of_pair")]
 
     def __str__(self) -> str:
         return f"choices for {self.coupling_id}"

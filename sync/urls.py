@@ -10,6 +10,7 @@ from sync.environment import views as environment
 from sync.failures import views as failures
 from sync.full import views as full
 from sync.history import views as history
+from sync.now import views as now
 from sync.salespeople import views as salespeople
 from sync.schedules import views as schedules
 from sync.start import pages as start
@@ -77,7 +78,7 @@ urlpatterns = [
     path(_left_out + "delete-couplings/", conflicts.delete_couplings, name="delete-couplings"),
     path(
         _records + "synchronize/",
-        start.synchronize_selection,
+        now.synchronize_selection,
         name="synchronize-selection",
     ),
     path(_mapping + "schedule/", schedules.change, name="schedule"),
