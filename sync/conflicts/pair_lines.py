@@ -108,7 +108,7 @@ class PairLines:
         standing, coupling, mapping = read_conflict(row.pk, row.mapping_id, row.conflict), row.coupling, row.mapping
         url = history = ""
         if self.cells.exists(row):
-            parts = {"table": coupling.table, "system_id": coupling.local_id}
+            parts: dict[str, Any] = {"table": coupling.table, "system_id": coupling.local_id}
             url = company_url("records:card", self.company, **parts)
             history = company_url("sync:record-history", self.company, **parts)
         fields = [self._field(row, at, one) for at, one in enumerate(standing.fields)]

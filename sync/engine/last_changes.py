@@ -12,6 +12,7 @@ from uuid import UUID
 
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
@@ -96,7 +97,8 @@ def _entries(model: type[Any], keys: Iterable[str], since: datetime | None) -> I
     )  # fmt: skip
     if since is not None:
         entries = entries.filter(timestamp__gte=since)
-    return entries.select_related("actor").order_by("timestamp", "id")
+    found: QuerySet[LogEntry] = entries.select_related("actor").order_by("timestamp", "id")
+    return found
 
 
 # -- in Dataverse -----------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class _Asking:
     def _coupling_actions(self) -> list[Action]:
         """Return what couples records: one by hand, several by matching; or creates their rows."""
         values = {"selection": self.selected.token}
-        parts = {"table": self.table.name}
+        parts: dict[str, Any] = {"table": self.table.name}
         found = []
         if self.selected.count == 1:
             record = self.selected.rows[0]

@@ -103,14 +103,17 @@ def test_the_same_field_changed_on_both_sides_waits_for_a_person(company, custom
     assert job.reasons == {"update_conflict": 1}
     pair = coupling_of(customers, one)
     (field,) = pair.conflict["fields"]
-    assert field.items() >= {
-        "local": "city",
-        "caption": "City",
-        "integration": "address1_city",
-        "local_value": "Köln",
-        "integration_value": "Ulm",
-        "base_value": "Bonn",
-    }.items()
+    assert (
+        field.items()
+        >= {
+            "local": "city",
+            "caption": "City",
+            "integration": "address1_city",
+            "local_value": "Köln",
+            "integration_value": "Ulm",
+            "base_value": "Bonn",
+        }.items()
+    )
     assert not pair.skipped
     assert accounts(remote)["Adatum"]["address1_city"] == "Ulm"
     assert counters(synchronize(customers)) == {}  # it waits, it is not tried again

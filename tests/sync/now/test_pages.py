@@ -144,7 +144,7 @@ def test_what_is_not_coupled_is_offered_to_be_coupled(
     page = page_text(ask(operator, company, new, pairs[0]))
     assert "1 selected record is not coupled" in page and "Match-Based Coupling" in page
     form = form_of(page)
-    operator.post(page_url(company, "create-in-dataverse", table="customer"), {"selection": form["selection"]})
+    operator.post(page_url(company, "create-in-dataverse", table="customer"), {**form, "confirmed": "yes"})
     run_to_end(Job.objects.latest("pk"))
     assert Coupling.objects.filter(local_id=new.system_id).exists()
 
