@@ -89,6 +89,24 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
     return redirect_to_jobs(request, owner, started, back)
 
 
+def _carry_out(
+    request: HttpRequest, owner: Company, selected: listing.Selection, rule: Rule, name: str, seen: str
+) -> HttpResponse | None:
+    """Carry out a rule as the person saw it in its preview; return None where the preview is to be shown anew."""
+    back = company_url("sync:conflicts", owner)
+    try:
+        started = resolving.resolve_by_rule(
+            company=owner, couplings=selected.rows, rule=rule, field_name=name, seen=seen, user=request.user
+        )
+    except EmptySelection:
+        messages.warning(request, "The rule chooses nothing for these pairs, so nothing was done.")
+        return HttpResponseRedirect(back)
+    except Refusal as error:
+        messages.error(request, error.user_message)
+        return None
+    return redirect_to_jobs(request, owner, started, back)
+
+
 @require_POST
 @requires(Can.OPERATE)
 def resolve_rule(request: HttpRequest, company: str) -> HttpResponse:
@@ -100,19 +118,8 @@ def resolve_rule(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     word, name = request.POST.get("rule", ""), request.POST.get("field", "")
     rule = Rule(word) if word in Rule.values else Rule.NEWEST
-    seen = request.POST.get("seen", "")
-    if seen:
-        try:
-            started = resolving.resolve_by_rule(
-                company=owner, couplings=selected.rows, rule=rule, field_name=name, seen=seen, user=request.user
-            )
-        except EmptySelection:
-            messages.warning(request, "The rule chooses nothing for these pairs, so nothing was done.")
-            return HttpResponseRedirect(back)
-        except Refusal as error:
-            messages.error(request, error.user_message)  # the preview as it is now follows
-        else:
-            return redirect_to_jobs(request, owner, started, back)
+    if (seen := request.POST.get("seen", "")) and (done := _carry_out(request, owner, selected, rule, name, seen)):
+        return done
     plan = resolving.plan_rule(selected.rows, rule, field_name=name)
     caption = fields_in_conflict(selected.rows[:1000]).get(name, name) if name else "all fields"
     carried = {"selection": selected.token, "rule": rule.value, "field": name}

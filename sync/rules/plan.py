@@ -202,13 +202,9 @@ def decide(
         if local == remote and not isinstance(local, Problem):
             result.base[rule.name] = local
             continue
-        known = base.get(rule.name, NO_BASE)
-        before = (known, known)
+        before = _before(rule, base, local, remote, alike)
         if (apart := rule.name + LOCAL) in base:
             result.base[apart] = base[apart]
-            before = (base[apart], known)
-        elif known is NO_BASE and rule.name in alike:
-            before = _before_the_rules(rule, local, remote)
         option = chosen or rule.conflict or conflict
         if (pick := picked.get(rule.name)) is not None and isinstance(pick, Put):
             _put(result, rule, local, remote, pick.value)
@@ -241,6 +237,20 @@ def decide(
 
 _Before = tuple[Value | NoBase, Value | NoBase]
 """What the record and the row held at the last synchronization."""
+
+
+def _before(
+    rule: FieldRule,
+    base: Mapping[str, Value],
+    local: ValueOrProblem,
+    remote: ValueOrProblem,
+    alike: Collection[str],
+) -> _Before:
+    """Return what both sides of a field held at the last synchronization. alike: as `decide` is given it."""
+    known = base.get(rule.name, NO_BASE)
+    if known is NO_BASE and rule.name in alike:
+        return _before_the_rules(rule, local, remote)
+    return base.get(rule.name + LOCAL, known), known
 
 
 def _before_the_rules(rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem) -> _Before:
