@@ -7,6 +7,7 @@ import pytest
 from auditlog.context import set_actor
 from django.contrib.auth.models import User
 
+from coupling.gateway import Gateway
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
@@ -14,6 +15,8 @@ from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.conflicts.resolving import plan_rule, resolve, resolve_by_rule
 from sync.conflicts.standing import Standing, conflicts_of, read_standing
+from sync.engine.ledger import Ledger
+from sync.engine.worker import Worker
 from sync.models import SynchronizedValue
 from sync.rules.resolving import Choice, Rule, Take
 from tests.sync.conftest import (
@@ -26,6 +29,7 @@ from tests.sync.conftest import (
     synchronize,
     update_mapping,
 )
+from tests.sync.engine.test_kills import kill_once, run_despite_kills
 
 
 def connect_and_pair(owner: Company, remote: Sandbox) -> None:
@@ -155,6 +159,32 @@ def test_fields_are_chosen_one_by_one_and_what_is_not_chosen_keeps_waiting(
     choose(company, ada, {PHONE: (Take.HERE, "")})
     assert both(pairs[0], remote) == ("Ulm", "Ulm", "2", "2")
     assert accounts(remote)["Customer 0"]["address1_line1"] == "Elm 7"
+    assert standing(company) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "after"),
+    [
+        (Worker, "_store_intents", True), (Ledger, "save", False), (Ledger, "save", True), (Gateway, "update", False),
+        (Gateway, "update", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("take", [Take.VALUE, Take.COMMON, Take.HERE])
+def test_choices_of_a_job_that_is_killed_end_as_those_of_an_undisturbed_one(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: bool, take: Take,
+) -> None:  # fmt: skip
+    edit(pairs[0], {"city": "Köln", "phone_no": "2"}, {"address1_city": "Ulm", "telephone1": "3"})
+    synchronize(customers)
+    (pair,) = standing(company)
+    by_name = {one.name: one for one in pair.fields}
+    chosen = {CITY: by_name[CITY].choice(take, "Trier"), PHONE: by_name[PHONE].choice(Take.THERE)}
+    (job,) = resolve(company=company, chosen={pair.coupling_id: chosen}, user=ada)
+    kill_once(monkeypatch, owner, name, after=after)
+    job = run_despite_kills(job)
+    result = {Take.VALUE: "Trier", Take.COMMON: "Bonn", Take.HERE: "Köln"}[take]
+    assert (job.state, counters(job)) == ("finished", {"modified": 1})
+    assert both(pairs[0], remote) == (result, result, "3", "3")
     assert standing(company) == []
 
 
