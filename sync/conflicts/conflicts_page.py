@@ -2,7 +2,7 @@
 was deleted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,13 +66,12 @@ def conflicts_page(
         actions = _deletion_actions(company, off, off_deleting)
     else:
         shown, actions = _bound(request, company, PairLines(company, connection, given), pairs), _actions(company, off)
-        filters = shown.listing.filters
         context |= {
             "fields": fields_in_conflict(conflicts.order_by("pk")[:_FIELDS_FROM]),
             "rules": Rule.choices,
             "rule_url": company_url("sync:resolve-rule", company),
             "resolve_url": _with_query(company_url("sync:resolve", company), request),
-            "policy": _policy_link(request, company, filters),
+            "policy": _policy_link(request, company, shown),
         }
     waiting = f"{counted(pairs + gone, 'pair')} {'waits' if pairs + gone == 1 else 'wait'} for you"
     return Page(
@@ -128,10 +127,12 @@ def _deletion_actions(company: Company, off: str, off_deleting: str) -> list[Act
     ]
 
 
-def _policy_link(request: HttpRequest, company: Company, filters: Sequence[listing.Filter]) -> Link | None:
+def _policy_link(request: HttpRequest, company: Company, shown: Bound) -> Link | None:
     """Return where the rule is made the mapping's own, where one mapping is meant."""
-    name = request.GET.get("mapping", "")
-    if not any(one.chosen(name) for one in filters if one.name == "mapping"):
+    by_mapping = [one for one in shown.listing.filters if one.name == "mapping"]
+    rows = shown.slice.rows
+    name = request.GET.get("mapping", "") if by_mapping else rows[0].mapping.name if rows else ""
+    if not name or not all(one.chosen(name) for one in by_mapping):
         return None
     return Link("Make it the rule of the mapping", company_url("coupling:fields", company, mapping=name))
 
