@@ -1,6 +1,6 @@
 """What the form of Resolve Update Conflicts sent: the choices, as far as both sides are as the person saw them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from coupling.models import CouplingBase
@@ -21,6 +21,8 @@ class GivenChoices:
     chosen: dict[int, dict[str, Choice]] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     given: Given = field(default_factory=Given)
+    seen: set[int] = field(default_factory=set)
+    """The pairs whose values the person saw."""
 
     @property
     def count(self) -> int:
@@ -28,10 +30,14 @@ class GivenChoices:
         return sum(map(len, self.chosen.values()))
 
 
-def read_choices(company: Company, values: Mapping[str, str]) -> GivenChoices:
-    """Return the choices that a form's values hold."""
+def read_choices(
+    company: Company, values: Mapping[str, str], *, whole: Take | None = None, among: Collection[int] | None = None
+) -> GivenChoices:
+    """Return the choices that a form's values hold; whole: this one for every field; among: of these pairs alone."""
     found = GivenChoices(given=Given(values))
     seen = [one for name, text in values.items() if name.startswith(SEEN) and (one := unsign(text)) is not None]
+    seen = [one for one in seen if among is None or one[0] in among]
+    found.seen = {pk for pk, _ in seen}
     rows = {row.pk: row for row in conflicts_of(company).filter(pk__in=[pk for pk, _ in seen])}
     cells = CouplingCells(company)
     cells.load(list(rows.values()))
@@ -41,7 +47,7 @@ def read_choices(company: Company, values: Mapping[str, str]) -> GivenChoices:
             one.name: one for one in read_conflict(pk, row.mapping_id, row.conflict).fields
         }  # fmt: skip
         for at, (name, here, there, here_told, there_told) in enumerate(fields):
-            take, text = _given(values, f"{pk}-{at}")
+            take, text = (whole, "") if whole is not None else _given(values, f"{pk}-{at}")
             if take is None:
                 continue
             now = standing.get(name)

@@ -18,7 +18,7 @@ from sync.conflicts.coupling_rows import off_reason
 from sync.conflicts.given_choices import GivenChoices, read_choices
 from sync.conflicts.pair_lines import Given
 from sync.conflicts.resolving import fields_in_conflict
-from sync.rules.resolving import Rule
+from sync.rules.resolving import Rule, Take
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
 from ui.links import company_url
@@ -81,8 +81,17 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
     selected = listing.selected(request, conflicts_listing(owner))
     if not selected:
         return listing.nothing_selected(request, back)
+    chosen = resolving.plan_rule(selected.rows, rule).chosen
+    if not selected.all_matching:  # of pairs on the page it is known what the person saw
+        given = read_choices(owner, request.POST.dict(), whole=Take(rule.value), among=set(selected.ids))
+        for sentence in given.changed[:_CHANGED_SHOWN]:
+            messages.error(request, sentence)
+        chosen = {pk: fields for pk, fields in chosen.items() if pk not in given.seen} | given.chosen
     try:
-        started = resolving.resolve_by_rule(company=owner, couplings=selected.rows, rule=rule, user=request.user)
+        started = resolving.resolve(company=owner, chosen=chosen, user=request.user, text=rule.label)
+    except EmptySelection:
+        messages.warning(request, "Nothing was chosen.")
+        return HttpResponseRedirect(back)
     except Refusal as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)

@@ -4,7 +4,7 @@ A pair that conflicts is put aside until all others of its chunk are decided. Th
 changed both sides last; and each is decided again, now that it is known which side is newer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from coupling.gateway import Gateway
@@ -52,6 +52,7 @@ class UpdateConflicts:
         chosen = ConflictChoice.objects.filter(job=self.job_id, coupling_id__in=ids)
         for coupling_id, fields in chosen.values_list("coupling_id", "fields"):
             self._choices[coupling_id] = {name: Choice.load(one) for name, one in fields.items()}
+        self._look_up(pair for pair in pairs if pair.coupling.id in self._choices)
 
     def picked(self, pair: Pair, sides: SideValues) -> Picked:
         """Return what a person chose for fields of the pair; choices on values that changed since are left out."""
@@ -96,8 +97,23 @@ class UpdateConflicts:
         """Yield the pairs put aside, once it is read who changed them last."""
         aside, self._aside = self._aside, []
         if aside:
+            self._look_up(pair for pair, *_ in aside)
             self._last = read_last_changes(self.mapping, self.gateway, self.reader, [pair for pair, *_ in aside])
         yield from aside
+
+    def _look_up(self, pairs: Iterable[Pair]) -> None:
+        """Look up the partners of references that stand on neither side now: last common values, and typed ones."""
+        links = {name: spec for name, spec in self.fields.specs.items() if spec.kind == "link" and spec.field}
+        records, rows = [], []
+        for pair in pairs:
+            choices = self._choices.get(pair.coupling.id, {})
+            for name, spec in links.items():
+                if name in choices and choices[name].text:
+                    records.append({spec.local_name: choices[name].text.strip()})
+                if isinstance(known := pair.base.get(name), str):
+                    rows.append({spec.column.name: known})
+        if records or rows:
+            self.fields.prepare(records, rows)
 
     def asks(self, pair: Pair) -> bool:
         """Return whether the pair was put aside and is decided again."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from auditlog.context import set_actor
 from django.contrib.auth.models import User
 
 from coupling.gateway import Gateway
-from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationFieldMapping, IntegrationTableMapping
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Currency, Customer
 from sandbox.testing import Sandbox
 from sync.conflicts.resolving import plan_rule, resolve, resolve_by_rule
 from sync.conflicts.standing import Standing, conflicts_of, read_standing
@@ -270,3 +271,36 @@ def test_the_engine_obeys_a_fields_policy_before_the_mappings(
     job = synchronize(customers)
     assert both(pairs[0], remote)[:2] == expected
     assert ("conflicts" in counters(job)) == (expected[0] != expected[1])
+
+
+@pytest.mark.parametrize(
+    ("take", "text", "result"), [(Take.COMMON, "", "EUR"), (Take.VALUE, "dkk", "DKK"), (Take.HERE, "", "SEK")]
+)
+def test_a_reference_takes_the_last_common_row_or_one_that_is_typed_by_its_code(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User, take: Take, text: str, result: str,
+) -> None:  # fmt: skip
+    rows = {"EUR": "", "SEK": str(uuid4()), "NOK": str(uuid4()), "DKK": str(uuid4())}
+    euro = next(row for row in remote.rows("transactioncurrencies") if row["isocurrencycode"] == "EUR")
+    kept = {name: value for name, value in euro.items() if not name.startswith("@") and value is not None}
+    rows["EUR"] = euro["transactioncurrencyid"]
+    remote.load({"transactioncurrencies": [
+        {**kept, "transactioncurrencyid": row_id, "isocurrencycode": code, "currencyname": code}
+        for code, row_id in rows.items() if code != "EUR"
+    ]})  # fmt: skip
+    for code, row_id in rows.items():
+        Coupling.objects.create(
+            company=company, mapping=update_mapping(company, "CURRENCY"), table="currency", integration_id=row_id,
+            local_id=Currency.objects.create(company=company, code=code, exchange_rate=1).system_id,
+        )  # fmt: skip
+    edit(pairs[0], {"currency_code": "EUR"}, {})
+    synchronize(customers)
+    edit(pairs[0], {"currency_code": "SEK"}, {"_transactioncurrencyid_value": rows["NOK"]})
+    synchronize(customers)
+    ((currency,),) = [pair.fields for pair in standing(company)]
+    assert (currency.here, currency.there, currency.base) == ("SEK", "NOK", "EUR")
+    job = choose(company, ada, {currency.name: (take, text)})
+    assert counters(job) == {"modified": 1}, [row.message for row in job.outcomes.all()]
+    pairs[0].refresh_from_db()
+    assert pairs[0].currency_code == result
+    assert accounts(remote)["Customer 0"]["_transactioncurrencyid_value"] == rows[result]

@@ -104,6 +104,24 @@ def test_what_changed_since_the_page_was_made_is_refused_with_what_changed(
     assert both(pair, remote) == ("Mainz", "Ulm", "2", "2"), "the field that was as the person saw it is written"
 
 
+def test_one_side_for_the_selected_pairs_counts_for_what_the_page_showed_alone(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    pair.city = "Mainz"
+    pair.save()
+    synchronize(customers)
+    chosen = {**form_of(page), "choice": "get", "selected": [coupling_of(customers, pair).pk]}
+    operator.post(page_url(company, "resolve"), chosen)
+    assert "City here was “Köln” and is “Mainz” now" in page_text(operator.get(page_url(company, "conflicts")))
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote) == ("Mainz", "Ulm", "3", "3")
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    operator.post(page_url(company, "resolve"), {**form_of(page), **chosen, **form_of(page)})
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote)[:2] == ("Ulm", "Ulm")
+
+
 def test_a_form_that_was_tampered_with_chooses_nothing(company: Company, pair: Customer, operator: Client) -> None:
     page = page_text(operator.get(page_url(company, "conflicts")))
     before, form = Job.objects.count(), form_of(page)
