@@ -1,6 +1,7 @@
 """What a decision changes of either side, for the history: the values before and after, and which side counted."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.rules.canonical import canonical_remote
 from sync.rules.changes import Change, Won, changes_to_local, changes_to_remote, who_won
+from sync.rules.plan import Picked, Put
 from sync.rules.values import LocalColumn, Side, Value
 
 
@@ -55,7 +57,7 @@ class WrittenFields:
         base: Mapping[str, Value],
         sides: SideValues,
         options: Options,
-        picked: Collection[str] = (),
+        picked: Picked = MappingProxyType({}),
     ) -> dict[str, Won]:
         """Return by field why the side that its value comes from counts; of a one-way field its master does.
 
@@ -63,7 +65,7 @@ class WrittenFields:
         """
         asked, specs = options.overwrite or options.chosen, self.fields.specs
         return {
-            name: Won.PERSON
+            name: (Won.VALUE if isinstance(picked[name], Put) else Won.PERSON)
             if name in picked
             else who_won(name, base, sides.local_values[name], sides.remote_values[name], asked=asked)
             if specs[name].direction == Direction.BIDIRECTIONAL
