@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Subquery, Sum
 from django.http import HttpRequest
 
 from connection_setup.connection.state import connection_for_request, disabled_reason
@@ -51,23 +51,22 @@ def conflicts_page(
     """Return the page; off, off_deleting: why the actions are off; given: what could not be taken as it was sent."""
     connection = connection_for_request(request, company)
     unavailable = disabled_reason(connection)
-    conflicts, deleted = conflicts_of(company), left_undone(company).filter(reason__in=DELETED)
-    found = conflicts.order_by().aggregate(pairs=Count("pk"), fields=Sum(FieldCount("conflict")))
-    pairs, gone = found["pairs"], deleted.count()
+    conflicts = conflicts_of(company)
+    pairs, fields, gone = _counts(company)
     show_deleted = request.GET.get("show") == "deleted" or (not pairs and gone > 0 and "show" not in request.GET)
     url = company_url("sync:conflicts", company)
     segments = [
         ("Changed on both sides", pairs, f"{url}?show=changed", not show_deleted),
         ("Deleted on one side", gone, f"{url}?show=deleted", show_deleted),
     ]
-    context: dict[str, Any] = {"segments": segments, "fields_count": counted(found["fields"] or 0, "field"), "off": off}
+    context: dict[str, Any] = {"segments": segments, "fields_count": counted(fields, "field"), "off": off}
     if show_deleted:
         shown: Any = deleted_listing(company, reader)
         actions = _deletion_actions(company, off, off_deleting)
     else:
         shown, actions = _bound(request, company, PairLines(company, connection, given), pairs), _actions(company, off)
         context |= {
-            "fields": fields_in_conflict(conflicts.order_by("pk")[:_FIELDS_FROM]),
+            "fields": fields_in_conflict(shown.slice.rows if pairs <= PAIRS_SHOWN else conflicts[:_FIELDS_FROM]),
             "rules": Rule.choices,
             "rule_url": company_url("sync:resolve-rule", company),
             "resolve_url": _with_query(company_url("sync:resolve", company), request),
@@ -86,6 +85,19 @@ def conflicts_page(
         lead="sync/conflicts/lead.html",
         context=context,
     )
+
+
+def _counts(company: Company) -> tuple[int, int, int]:
+    """Return how many pairs were changed on both sides, in how many fields, and how many have a deleted side."""
+
+    def of(rows: Any, value: Any) -> Subquery:
+        return Subquery(rows.order_by().values("company").annotate(found=value).values("found"))
+
+    conflicts, deleted = conflicts_of(company), left_undone(company).filter(reason__in=DELETED)
+    pairs, fields, gone = Company.objects.filter(pk=company.pk).values_list(
+        of(conflicts, Count("pk")), of(conflicts, Sum(FieldCount("conflict"))), of(deleted, Count("pk"))
+    )[0]  # in one query
+    return pairs or 0, fields or 0, gone or 0
 
 
 def _bound(request: HttpRequest, company: Company, lines: PairLines, pairs: int) -> Bound:

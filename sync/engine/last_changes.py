@@ -52,11 +52,11 @@ class LastChange:
 
 
 def read_last_changes(
-    mapping: IntegrationTableMapping, gateway: Gateway, reader: PairReader, pairs: Sequence[Pair]
+    mapping: IntegrationTableMapping, gateway: Gateway, reader: PairReader, pairs: Sequence[Pair], *, named: bool = True
 ) -> dict[int, LastChange]:
-    """Return the last changes of these pairs, by the ids of their couplings."""
+    """Return the last changes of these pairs, by the ids of their couplings. named: with who changed rows there."""
     here = _changes_here(reader, pairs)
-    there = _changes_there(mapping, gateway, [pair.coupling.integration_id for pair in pairs])
+    there = _changes_there(mapping, gateway, [pair.coupling.integration_id for pair in pairs], named=named)
     found = {}
     for pair in pairs:
         record, fields = here.get(pair.coupling.local_id, (Change(), {}))
@@ -104,7 +104,9 @@ def _entries(model: type[Any], keys: Iterable[str], since: datetime | None) -> I
 # -- in Dataverse -----------------------------------------------------------------------------------------------------
 
 
-def _changes_there(mapping: IntegrationTableMapping, gateway: Gateway, ids: Sequence[UUID]) -> dict[UUID, Change]:
+def _changes_there(
+    mapping: IntegrationTableMapping, gateway: Gateway, ids: Sequence[UUID], *, named: bool
+) -> dict[UUID, Change]:
     """Return the last changes of rows; without names where the integration may not read them."""
     columns = gateway.table(mapping).columns
     changed_at = mapping.modified_on_column or "modifiedon"
@@ -113,7 +115,7 @@ def _changes_there(mapping: IntegrationTableMapping, gateway: Gateway, ids: Sequ
         return {}
     rows = gateway.read(mapping, wanted, ids)
     people = {row_id: str(row.values.get(_MODIFIED_BY) or "") for row_id, row in rows.items()}
-    names = _names(gateway, {person for person in people.values() if person})
+    names = _names(gateway, {person for person in people.values() if person}) if named else {}
     return {
         row_id: Change(_moment(row.values.get(changed_at)), names.get(people[row_id], ""))
         for row_id, row in rows.items()

@@ -87,8 +87,12 @@ class UpdateConflicts:
         return found
 
     def put_aside(self, decision: Decision, pair: Pair, local: Record, sides: SideValues) -> bool:
-        """Put a pair aside that conflicts, if it is not known yet who changed it; return whether it was."""
-        if pair.coupling.id in self._last or not _waiting(decision):
+        """Put a pair aside that conflicts, if it is not known yet who changed it; return whether it was.
+
+        Without a job nobody reads who it was: it is looked at only where the newer side is to win.
+        """
+        waiting = _waiting(decision)
+        if pair.coupling.id in self._last or not waiting or not (self.job_id or any(one.by_time for one in waiting)):
             return False
         self._aside.append((pair, local, sides))
         return True
@@ -98,7 +102,8 @@ class UpdateConflicts:
         aside, self._aside = self._aside, []
         if aside:
             self._look_up(pair for pair, *_ in aside)
-            self._last = read_last_changes(self.mapping, self.gateway, self.reader, [pair for pair, *_ in aside])
+            pairs = [pair for pair, *_ in aside]
+            self._last = read_last_changes(self.mapping, self.gateway, self.reader, pairs, named=bool(self.job_id))
         yield from aside
 
     def _look_up(self, pairs: Iterable[Pair]) -> None:

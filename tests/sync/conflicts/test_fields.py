@@ -19,6 +19,7 @@ from sync.conflicts.standing import Standing, conflicts_of, read_standing
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.models import SynchronizedValue
+from sync.rules.changes import Won
 from sync.rules.resolving import Choice, Rule, Take
 from tests.sync.conftest import (
     accounts,
@@ -132,7 +133,8 @@ def test_a_choice_leaves_the_result_on_both_sides_with_the_person_in_history(
     assert standing(company) == []
     lines = SynchronizedValue.objects.filter(job=job).select_related("job__requested_by")
     assert {("here" if line.side == 1 else "there") for line in lines} == written
-    assert {(str(line.job.requested_by), line.won) for line in lines} == {("Ada", 3 if take in (Take.COMMON, Take.VALUE) else 2)}
+    won = Won.VALUE if take in (Take.COMMON, Take.VALUE) else Won.PERSON
+    assert {(str(line.job.requested_by), line.won) for line in lines} == {("Ada", won)}
     remote.control("DELETE", "requests")
     assert "modified" not in counters(synchronize(customers)), "the next run writes nothing"
     assert remote.requests()["rows_written"] == 0
