@@ -42,7 +42,7 @@ class StandingField:
 
     def choice(self, take: Take, text: str = "") -> Choice:
         """Return a choice on what both sides hold here."""
-        return Choice(take, self.here_value, self.there_value, text)
+        return Choice(take, self.here_value, self.there_value, text.replace("\0", ""))
 
 
 @dataclass(frozen=True, slots=True)

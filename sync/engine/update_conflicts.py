@@ -81,8 +81,10 @@ class UpdateConflicts:
         known = _known(pair)
         found = {}
         for name, spec in self.fields.specs.items():
-            there = _changed_there(known.get(name), sides.remote_values[name], last)
-            if (side := newer(last.of_field(spec.local_name).at, there.at)) is not None:
+            stored = known.get(name, {})
+            here = _changed(stored, "here", sides.local_values[name], last.of_field(spec.local_name))
+            there = _changed(stored, "there", sides.remote_values[name], last.there)
+            if (side := newer(here.at, there.at)) is not None:
                 found[name] = side
         return found
 
@@ -134,12 +136,15 @@ class UpdateConflicts:
         one: FieldConflict,
         pair: Pair,
         last: LastChange,
-        known: Mapping[str, tuple[Mapping[str, Any], Change]],
+        known: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, Any]:
         spec, values = self.fields.specs[one.name], pair.local.values if pair.local is not None else {}
-        there = _changed_there(known.get(one.name), one.remote, last)
-        here, base = last.of_field(spec.local_name), pair.base.get(one.name)
-        has_base = one.name in pair.base
+        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), one.name in pair.base
+        here = _changed(stored, "here", one.local, last.of_field(spec.local_name))
+        there = _changed(stored, "there", one.remote, last.there)
+        base_at = pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at else ""
+        if stored.get("base_at") and stored.get("base") == keep_remote(spec, base):
+            base_at = str(stored["base_at"])  # what was written since were other fields
         return {
             "name": one.name, "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
             "local_value": display_value(one.local), "integration_value": display_value(one.remote),
@@ -148,7 +153,7 @@ class UpdateConflicts:
             "base": keep_remote(spec, base) if has_base else None,
             "here_value": seen(one.local), "there_value": seen(one.remote),
             "here_at": _text(here), "here_by": here.by, "there_at": _text(there), "there_by": there.by,
-            "base_at": pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at and has_base else "",
+            "base_at": base_at if has_base else "",
             "kind": spec.kind if spec.kind in ("link", "choice") else spec.field.type if spec.field else "text",
         }  # fmt: skip
 
@@ -159,17 +164,16 @@ def _waiting(decision: Decision) -> Sequence[FieldConflict]:
     return decision.waiting if isinstance(decision, Write) else ()
 
 
-def _known(pair: Pair) -> dict[str, tuple[Mapping[str, Any], Change]]:
-    """Return what the pair's last conflict says of fields in Dataverse: the values then, and their change."""
-    fields = (pair.coupling.conflict or {}).get("fields", ())
-    return {one["name"]: (one, Change.stored(one, "there")) for one in fields if one.get("there_at")}
+def _known(pair: Pair) -> dict[str, Mapping[str, Any]]:
+    """Return what the pair's last conflict says of its fields, by name."""
+    return {one["name"]: one for one in (pair.coupling.conflict or {}).get("fields", ()) if "name" in one}
 
 
-def _changed_there(known: tuple[Mapping[str, Any], Change] | None, remote: ValueOrProblem, last: LastChange) -> Change:
-    """Return the last change of a field in Dataverse: an earlier one, where its value was known then already."""
-    if known is not None and known[0].get("there_value") == seen(remote):
-        return known[1]
-    return last.there
+def _changed(stored: Mapping[str, Any], side: str, value: ValueOrProblem, last: Change) -> Change:
+    """Return the last change of a field on a side: the one that is stored, where it held this value then already."""
+    if stored.get(f"{side}_at") and stored.get(f"{side}_value") == seen(value):
+        return Change.stored(stored, side)
+    return last
 
 
 def _text(change: Change) -> str:

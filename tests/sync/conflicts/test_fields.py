@@ -147,6 +147,7 @@ def test_fields_are_chosen_one_by_one_and_what_is_not_chosen_keeps_waiting(
     edit(pairs[0], {"city": "Köln", "phone_no": "2", "address": "Oak 5"}, {"address1_city": "Ulm", "telephone1": "3"})
     synchronize(customers)
     assert accounts(remote)["Customer 0"]["address1_line1"] == "Main St 1"
+    (found,) = standing(company)
     job = choose(company, ada, {CITY: (Take.THERE, "")})
     assert counters(job) == {"modified": 1}
     assert "Phone No. still waits for a choice" in job.outcomes.get().message
@@ -154,6 +155,10 @@ def test_fields_are_chosen_one_by_one_and_what_is_not_chosen_keeps_waiting(
     assert accounts(remote)["Customer 0"]["address1_line1"] == "Oak 5", "the other edits go with the first choice"
     ((phone,),) = [pair.fields for pair in standing(company)]
     assert (phone.name, phone.here, phone.there, phone.base) == (PHONE, "2", "3", "1")
+    (before,) = [one for one in found.fields if one.name == PHONE]
+    synchronize(customers, selection=[pairs[0].system_id])
+    ((again,),) = [pair.fields for pair in standing(company)]
+    assert again == before, "what was written meanwhile is told of no field that waits"
     edit(pairs[0], {"name": "Customer 0"}, {})
     pairs[0].address = "Elm 7"
     pairs[0].save()
