@@ -58,11 +58,21 @@ class Direction(Word):
 
 
 class ConflictOption(Word):
-    """What happens to a field changed on both sides; blank asks a person."""
+    """What happens to a field changed on both sides; blank asks a person, for a field it is what the mapping says.
+
+    PERSON: a person is asked about the field, whatever the mapping says.
+    """
 
     ASK = "", ""
     SEND = "send", "Send data update to integration table"
     GET = "get", "Get data update from integration table"
+    NEWEST = "newest", "Newer wins"
+    PERSON = "ask", "Ask a person"
+
+    @classmethod
+    def of_a_mapping(cls) -> "tuple[ConflictOption, ...]":
+        """Return the options of a mapping beside the blank one, which asks a person."""
+        return (cls.SEND, cls.GET, cls.NEWEST)
 
 
 class DeletionOption(Word):

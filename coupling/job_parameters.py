@@ -52,7 +52,8 @@ class SyncParameters(JobParameters, frozen=True):
     more; deletion: what becomes of pairs one side of which was deleted, blank for what the mapping says;
     delete_survivors: instead, the side that still exists is deleted too; find_deleted: pairs one side of which was
     deleted are looked for, and nothing else is synchronized; only_new: of the selection, what is coupled is left as it
-    is; stop_above: of a selection that is to be created, more records than this are a brake's to stop: none is created.
+    is; stop_above: of a selection that is to be created, more records than this are a brake's to stop: none is created;
+    choices: a digest of what a person chose for single fields, which is carried out (sync.models.ConflictChoice).
     """
 
     full: bool = False
@@ -65,6 +66,7 @@ class SyncParameters(JobParameters, frozen=True):
     find_deleted: bool = False
     only_new: bool = False
     stop_above: int | None = None
+    choices: str = ""
 
     def creates(self, *, only_coupled: bool, whole: bool) -> bool:
         """Return whether uncoupled records are created.

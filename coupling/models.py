@@ -57,7 +57,11 @@ class IntegrationTableMapping(OfCompany, models.Model):
     )
     synch_only_coupled = models.BooleanField("Synch. Only Coupled Records", default=True)
     update_conflict = models.CharField(
-        "Resolve Update Conflicts", max_length=8, choices=ConflictOption.choices, blank=True, default=""
+        "Resolve Update Conflicts",
+        max_length=8,
+        choices=[(one.value, one.label) for one in ConflictOption.of_a_mapping()],
+        blank=True,
+        default="",
     )
     deletion_conflict = models.CharField(
         "Resolve Deletion Conflicts", max_length=8, choices=DeletionOption.choices, blank=True, default=""
@@ -118,7 +122,12 @@ class IntegrationFieldMapping(models.Model):
     clear_on_failed = models.BooleanField("Clear Value on Failed Sync", default=False)
     not_null = models.BooleanField(default=False)
     update_conflict = models.CharField(
-        "Resolve Update Conflicts", max_length=8, choices=ConflictOption.choices, blank=True, default=""
+        "Resolve Update Conflicts",
+        max_length=8,
+        choices=[(one.value, one.label) for one in ConflictOption if one],
+        blank=True,
+        default="",
+        help_text="Which side counts where both changed the field; blank is what the mapping says.",
     )
     rules = models.JSONField(
         "transformation rules", default=list, blank=True, help_text="Rules as words (NAME or NAME=VALUE), in order."

@@ -127,6 +127,23 @@ class DuePair(models.Model):
         return f"{self.coupling_id} is due"
 
 
+class ConflictChoice(models.Model):
+    """What a person chose for the fields of a pair that both sides changed; the job carries it out. It goes with it."""
+
+    expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="+")
+    # Couplings are deleted in bulk by rooms that do not know this table; what is left over is never read.
+    coupling_id = models.BigIntegerField()
+    fields = models.JSONField(help_text="By field, the choice and what both sides had then (sync.rules.resolving).")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "coupling_id"], name="conflict_choice_of_pair")]
+
+    def __str__(self) -> str:
+        return f"choices for {self.coupling_id}"
+
+
 class WrittenSide(models.IntegerChoices):
     """Which side of a pair was written."""
 

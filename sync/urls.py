@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from sync.conflicts import resolve_views
 from sync.conflicts import views as conflicts
 from sync.coupling_setup import beside_views, rows_views
 from sync.coupling_setup import views as coupling_setup
@@ -9,6 +10,7 @@ from sync.environment import views as environment
 from sync.failures import views as failures
 from sync.full import views as full
 from sync.history import views as history
+from sync.now import views as now
 from sync.salespeople import views as salespeople
 from sync.schedules import views as schedules
 from sync.start import pages as start
@@ -21,6 +23,7 @@ _people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
 _records = "c/<slug:company>/records/<slug:table>/"
 _mapping = "c/<slug:company>/mappings/of/<str:mapping>/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
+_conflicts = "c/<slug:company>/resolve-update-conflicts/"
 _failures = "c/<slug:company>/integration-synchronization-errors/"
 _queue = "c/<slug:company>/jobs/queue/schedules/"
 _history = "c/<slug:company>/synchronization-history/"
@@ -59,9 +62,11 @@ urlpatterns = [
     path(_review + "restart/", full.restart, name="review-restart"),
     path(_review + "recommend-full/", full.recommend_full, name="review-recommend-full"),
     path(_review + "remove/", full.remove, name="review-remove"),
-    path("c/<slug:company>/resolve-update-conflicts/", conflicts.conflicts, name="conflicts"),
-    path("c/<slug:company>/resolve-update-conflicts/resolve/", conflicts.resolve, name="resolve"),
+    path(_conflicts, resolve_views.conflicts, name="conflicts"),
+    path(_conflicts + "resolve/", resolve_views.resolve, name="resolve"),
+    path(_conflicts + "rule/", resolve_views.resolve_rule, name="resolve-rule"),
     path(_left_out, conflicts.skipped, name="skipped"),
+    path(_left_out + "log/", conflicts.log, name="left-out-log"),
     path(_left_out + "retry/", conflicts.retry, name="retry"),
     path(_left_out + "retry-all/", conflicts.retry_all, name="retry-all"),
     path(_left_out + "accept/", conflicts.accept, name="accept"),
@@ -73,7 +78,7 @@ urlpatterns = [
     path(_left_out + "delete-couplings/", conflicts.delete_couplings, name="delete-couplings"),
     path(
         _records + "synchronize/",
-        start.synchronize_selection,
+        now.synchronize_selection,
         name="synchronize-selection",
     ),
     path(_mapping + "schedule/", schedules.change, name="schedule"),
@@ -88,7 +93,7 @@ urlpatterns = [
     path(_records + "create-in-dataverse/", coupling_setup.create_in_dataverse, name="create-in-dataverse"),
     path(_left_out + "set-up-coupling/", coupling_setup.from_undone, name="set-up-coupling-undone"),
     path(
-        "c/<slug:company>/resolve-update-conflicts/set-up-coupling/",
+        _conflicts + "set-up-coupling/",
         coupling_setup.from_conflicts,
         name="set-up-coupling-conflicts",
     ),

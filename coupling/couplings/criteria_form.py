@@ -32,7 +32,7 @@ class SettingsForm(BrakeFields):
     conflicts = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", ASK_A_PERSON), *((value, label) for value, label in ConflictOption.choices if value)],
+        choices=[("", ASK_A_PERSON), *((one.value, one.label) for one in ConflictOption.of_a_mapping())],
         help_text="Which side's data counts where the two differ.",
     )
     create_new = forms.BooleanField(

@@ -170,7 +170,8 @@ def _keys(node: Node, where: str, known: tuple[str, ...], needed: tuple[str, ...
 
 
 _DIRECTION = _word(*Direction.values)
-_CONFLICT = _word(*filter(None, ConflictOption.values), blank="ask")
+_CONFLICT = _word(*(one.value for one in ConflictOption.of_a_mapping()), blank="ask")
+_FIELD_CONFLICT = _word(*filter(None, ConflictOption.values), blank="mapping")
 _BLANKS = (BlankPolicy.SEND.value, BlankPolicy.KEEP.value)
 _ROWS_DIRECTION = _word(Direction.TO.value, Direction.FROM.value)
 _PRIORITY = _number(0, _LARGEST)
@@ -183,7 +184,7 @@ _FIELD: Mapping[str, tuple[str, Read]] = {
     "constant": ("constant", _text(100)),
     "rules": ("rules", _list(_text(500, needed=True))),
     "transformation_direction": ("transformation_direction", _ROWS_DIRECTION),
-    "update_conflict": ("update_conflict", _CONFLICT),
+    "update_conflict": ("update_conflict", _FIELD_CONFLICT),
     "blanks": ("blanks", _word(*_BLANKS, blank="mapping")),
     "clear_on_failed": ("clear_on_failed", _yes_or_no),
     "not_null": ("not_null", _yes_or_no),

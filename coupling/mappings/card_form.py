@@ -41,7 +41,7 @@ class MappingForm(DeletionBrakeFields):
     update_conflict = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", ASK_A_PERSON), *((value, label) for value, label in ConflictOption.choices if value)],
+        choices=[("", ASK_A_PERSON), *((one.value, one.label) for one in ConflictOption.of_a_mapping())],
         help_text="What happens to a field that was changed on both sides.",
     )
     deletion_conflict = forms.ChoiceField(

@@ -8,7 +8,7 @@ from core.vocabulary import BlankPolicy, ConflictOption, Direction
 from coupling.mappings.field_edit import FieldChanges
 
 ACTIONS = ("add", "set", "remove")
-_CONFLICTS = {"ask": ConflictOption.ASK, "send": ConflictOption.SEND, "get": ConflictOption.GET}
+_CONFLICTS = {"mapping": ConflictOption.ASK, **{one.value: one for one in ConflictOption if one}}
 _BLANKS = {"send": BlankPolicy.SEND, "keep": BlankPolicy.KEEP, "mapping": BlankPolicy.DEFAULT}
 _YES_NO = {"yes": True, "no": False}
 NO_RULES = "none"
@@ -26,7 +26,11 @@ def add_field_arguments(parser: ArgumentParser) -> None:
         help="Transformation rules in their order, NAME or NAME=VALUE; none takes all away.",
     )  # fmt: skip
     parser.add_argument("--rules-direction", choices=("to", "from"), help="The way in which the rules rewrite values.")
-    parser.add_argument("--conflicts", choices=tuple(_CONFLICTS), help="Which side wins where both changed the field.")
+    parser.add_argument(
+        "--conflicts",
+        choices=tuple(_CONFLICTS),
+        help="Which side wins where both changed the field; mapping: as the mapping says.",
+    )
     parser.add_argument("--blanks", choices=tuple(_BLANKS), help="Whether a blank blanks the other side.")
     parser.add_argument("--clear-on-failed", choices=tuple(_YES_NO), help="Blank what cannot be looked up.")
     parser.add_argument("--not-null", choices=tuple(_YES_NO), help="Never send a blank id.")

@@ -68,8 +68,21 @@
   document.addEventListener("change", (event) => {
     const radio = event.target;
     if (!(radio instanceof HTMLInputElement) || radio.type !== "radio" || !radio.form?.matches("[data-selection]")) return;
-    const box = $("input[name=selected]", radio.closest("tr"));
+    const line = radio.closest("tr"), box = line && $("input[name=selected]", line);
     if (box && !box.checked) { box.checked = true; count(radio.form); }
+  });
+  // Conflicts: typing another value chooses it; the foot says how much is chosen and what would be written.
+  function chosen(form) {
+    const out = $("[data-chosen]", form), rows = $$("fieldset.fieldrow", form);
+    const taken = (part) => $$("fieldset.fieldrow input[type=radio]:checked", part).map((radio) => radio.value);
+    const pairs = $$("[data-pair]", form).map(taken), writes = (side) => pairs.filter((all) => all.some((one) => one !== side)).length;
+    const fields = pairs.flat().length, here = writes("here"), there = writes("there"), s = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+    if (out) out.textContent = fields ? `${fields} of ${s(rows.length, "field")} chosen. ${s(here, "record")} here and ${s(there, "row")} in Dataverse would be written.` : "";
+  }
+  for (const type of ["input", "change"]) document.addEventListener(type, (event) => {
+    const form = event.target.form?.matches?.("[data-conflicts]") ? event.target.form : null, other = event.target.closest?.(".take.other");
+    if (other && event.target.type !== "radio" && event.target.value) $("input[type=radio]", other).checked = true;
+    if (form) chosen(form);
   });
   // Shift+click ticks a range.
   let last = null;
@@ -237,6 +250,7 @@
 
   function ready(root) {
     selection(root);
+    $$("[data-conflicts]", root).forEach(chosen);
     $$("[data-copy][hidden]", root).forEach((button) => { button.hidden = false; });
   }
   ready(document);

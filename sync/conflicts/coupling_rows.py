@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from core.roles import Can, may
 from coupling import local_records
@@ -13,12 +13,6 @@ from masterdata import catalog
 from masterdata.models import Company
 from ui import listing
 from ui.kit import Cell, Link, Notice, Status
-
-
-def conflicts_of(company: Company) -> "QuerySet[CouplingBase]":
-    """Return the bases of the company's pairs with conflicts, with pairs and mappings, in the order they were made."""
-    bases = CouplingBase.objects.filter(company=company, conflict__isnull=False)
-    return bases.select_related("coupling", "mapping__company").order_by("pk")
 
 
 class CouplingCells:

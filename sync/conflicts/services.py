@@ -6,12 +6,14 @@ from uuid import UUID
 
 from auditlog.models import LogEntry
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import ConflictOption, DeletionOption, Direction
+from core.words import counted
+from coupling.brakes import Brakes
 from coupling.couplings.services import couple_by_hand, delete_coupling, start_uncoupling
 from coupling.mappings.defaults import disabled_names
 from coupling.mappings.services import exclusive_key, require_enabled
@@ -63,11 +65,14 @@ def restore(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
 
 
 @transaction.atomic
-def delete_survivors(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
+def delete_survivors(*, undone: "QuerySet[UndoneRecord]", beyond_brake: bool = False, user: Any = None) -> list[Job]:
     """Queue the deletion of the sides of these pairs that still exist, one job per mapping.
 
-    Raises EmptySelection where nothing of them was deleted, Refusal.
+    beyond_brake: a person said so for more than a mapping's brake lets through. Raises EmptySelection where nothing of
+    them was deleted, Refusal: the brake.
     """
+    if not beyond_brake and (why := stopped_by_brake(undone)):
+        raise Refusal(Reason.BRAKE, why, "Select fewer, raise the brake on the mapping's card, or go beyond it.")
     return [
         start_synchronization(
             mapping=mapping, selection=ids, delete_survivors=True, retry=True, user=user, one_record=len(ids) == 1,
@@ -121,6 +126,22 @@ def find_deleted(*, company: Any, mapping: IntegrationTableMapping | None = None
     if not started:
         raise EmptySelection
     return started
+
+
+def stopped_by_brake(undone: "QuerySet[UndoneRecord]") -> str:
+    """Return why a deletion of the other sides of these pairs stops: more than a mapping's brake lets through; "" where
+    it does not.
+    """
+    pairs = undone.filter(reason__in=DELETED).exclude(coupling=None).order_by()
+    asked = dict(pairs.values_list("mapping_id").annotate(count=Count("pk")))
+    for mapping in IntegrationTableMapping.objects.filter(pk__in=asked).order_by("name"):
+        total = Coupling.objects.filter(mapping=mapping).count()
+        if asked[mapping.pk] > (most := Brakes.stored(mapping.brakes).most_deleted(total)):
+            return (
+                f"{counted(asked[mapping.pk], 'record')} of {mapping.name} would be deleted, of {total:,} pairs, and "
+                f"the brake stops above {most:,}, so none is."
+            )
+    return ""
 
 
 def count_survivors(undone: "QuerySet[UndoneRecord]") -> tuple[int, int]:

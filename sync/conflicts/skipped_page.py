@@ -1,22 +1,28 @@
 """Page Coupled Data Synchronization Errors as data: whatever synchronization left undone, with its condition."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 
+from connection_setup.connection.state import connection_of
+from connection_setup.models import DataverseConnection
+from connection_setup.setup.menus import row_url
 from coupling import local_records
 from coupling.models import IntegrationTableMapping, UndoneRecord
 from coupling.records import lists as records
 from coupling.undone import FOR_A_RECORD, left_undone, read_condition
 from jobs.mentions import NOBODY, Reader
-from jobs.models import Job, Reason
+from jobs.models import Job, Reason, Type
 from jobs.pages import lists as listings
 from masterdata import catalog
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected
+from sync.conflicts.services import DELETED
 from ui import listing
-from ui.kit import Action, Cell, Link, Notice, Page, Status, Tip
+from ui.kit import Action, Cell, Link, Menu, Notice, Page, Status, Tip
 from ui.links import company_url
 
 TITLE = "Coupled Data Synchronization Errors"
@@ -36,7 +42,7 @@ def skipped_page(
         url = company_url(f"sync:{name}", company)
         return Action(label, url, "post", icon, selection=selection, off=why, values=values)
 
-    actions = [act("Retry", "retry", "run")]
+    actions: list[Action | Menu] = [act("Retry", "retry", "run")]
     if not settled:
         actions.append(act("Retry All", "retry-all", "sync", selection=False))
     actions.append(act("Synchronize", "synchronize-undone", "sync"))
@@ -53,6 +59,10 @@ def skipped_page(
     actions.append(act("Delete Records", "delete-records", "delete", why=off_deleting))
     if not settled:
         actions.append(act("Accept", "accept", "check", why="" if unavailable else off))
+    logs = [
+        act("Synchronization Log", "left-out-log", "job", why=""),
+        Action("Uncoupling Log", company_url("jobs:list", company, query={"type": Type.UNCOUPLING}), icon="job"),
+    ]
     return Page(
         TITLE,
         company=company,
@@ -63,7 +73,7 @@ def skipped_page(
             "it was merged into, restore or delete what was deleted on one side, or accept it as it is.",
         ),
         help="synchronization#skipped",
-        actions=[*actions, _other_list(company, settled)],
+        actions=[*actions, Menu("Logs", logs, icon="job"), _other_list(company, settled)],
         notices=not_connected(unavailable),
         listing=skipped_listing(company, reader, settled=settled),
     )
@@ -93,15 +103,16 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
         columns=[
             listing.Column("record", "Description", cells.record, wrap=True),
             listing.Column("mapping", "Mapping", "mapping.name", sort="mapping__name"),
-            listing.Column("reason", "Reason", _reason, sort="reason"),
+            listing.Column("reason", "Reason", _reason, sort="reason", narrow="narrow"),
             listing.Column("error", "Error Message", lambda row: read_condition(row, reader), wrap=True),
             listing.Column("since", "Since", "since", sort="since"),
             listing.Column("attempts", "Attempts", "attempts", numeric=True, default=False),
             listing.Column("look_at", "Next Attempt", cells.next_attempt, default=False),
             listing.Column("exists", "Record Exists", lambda row: "Yes" if cells.exists(row) else "No", default=False),
+            listing.Column("coupled_exists", "Coupled Record Exists", _coupled_exists, narrow="narrow"),
             listing.Column("job", "Failed On", cells.last_job),
-            listing.Column("row", "Dataverse Row", "integration_name", default=False, wrap=True),
-            listing.Column("integration", "Coupled To", _coupled_to, default=False),
+            listing.Column("row", "Dataverse Row", cells.row, default=False, wrap=True),
+            listing.Column("integration", "Coupled To", cells.coupled_to, default=False, wrap=True),
         ],
         filters=_filters(company, settled),
         search=(
@@ -113,9 +124,24 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
         search_label="Search by name or condition",
         key="id",
         selectable=True,
+        cards=True,
         row_label=cells.text,
         decorate=cells.load,
         empty=nothing,
+    )
+
+
+def deleted_listing(company: Company, reader: Reader = NOBODY) -> listing.Listing:
+    """Return the list of pairs a side of which was deleted, which a person decides about."""
+    whole = skipped_listing(company, reader)
+    return replace(
+        whole,
+        id="deleted-records",
+        caption="Pairs deleted on one side",
+        rows=whole.rows.filter(reason__in=DELETED),
+        columns=[one for one in whole.columns if one.name not in ("look_at", "row")],
+        filters=[one for one in whole.filters if one.name == "mapping" and len(one.options()) > 1],
+        empty=Notice("Of every pair both sides exist, as far as runs looked.", "ok", "Nothing was deleted on one side"),
     )
 
 
@@ -143,6 +169,11 @@ class _Cells:
         self.company = company
         self._names: dict[int, str] = {}
         self._jobs: dict[int, Job] = {}
+
+    @cached_property
+    def connection(self) -> DataverseConnection:
+        """The connection that rows are opened by."""
+        return connection_of(self.company)
 
     def load(self, rows: Sequence[Any]) -> None:
         """Read the names of the rows' records as they are now, and their last jobs: a listing's `decorate`."""
@@ -184,14 +215,29 @@ class _Cells:
             return ""
         return Link(f"{job.ended_at or job.created_at:%Y-%m-%d %H:%M}", listings.job_url(job, self.company))
 
+    def row(self, row: UndoneRecord) -> Cell:
+        """Return the row in Dataverse, as a link to it there."""
+        if row.integration_id is None:
+            return ""
+        mapping = row.mapping
+        url = row_url(self.connection, mapping.integration_table, mapping.entity_set, row.integration_id)
+        return Link(row.integration_name or str(row.integration_id), url)
+
+    def coupled_to(self, row: UndoneRecord) -> Cell:
+        """Return the row that the record is coupled to."""
+        return self.row(row) if row.coupling_id is not None else ""
+
     def next_attempt(self, row: UndoneRecord) -> Cell:
         """Return when a run takes it up by itself."""
         once_settled = row.waits_for.startswith(FOR_A_RECORD)
         return row.look_at or ("When the record is settled" if once_settled else "When a side changes")
 
 
-def _coupled_to(row: UndoneRecord) -> str:
-    return str(row.integration_id) if row.coupling_id is not None else ""
+def _coupled_exists(row: UndoneRecord) -> str:
+    """Return whether the row in Dataverse exists, as the last run that looked at it found."""
+    if row.integration_id is None:
+        return ""
+    return "No" if row.reason == Reason.INTEGRATION_DELETED else "Yes"
 
 
 def _reason(row: UndoneRecord) -> Cell:

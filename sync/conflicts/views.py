@@ -1,4 +1,4 @@
-"""Views of Resolve Update Conflicts and Coupled Data Synchronization Errors, and what can be done there."""
+"""Views of Coupled Data Synchronization Errors, and what can be done there."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,24 +11,24 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
-from core.roles import Can, may, requires
+from core.roles import ONLY_ADMINISTRATORS, Can, may, requires
 from core.vocabulary import Direction
+from core.words import counted
 from coupling.models import UndoneRecord
 from coupling.undone import left_undone
 from jobs.display import ERRORS_TITLE
 from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading
-from jobs.models import Job
+from jobs.models import Job, JobRecord, Type
 from masterdata.models import Company
 from sync.conflicts import services
-from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page
 from sync.conflicts.coupling_rows import off_reason
-from sync.conflicts.skipped_page import TITLE, skipped_listing, skipped_page
+from sync.conflicts.skipped_page import TITLE, deleted_listing, skipped_listing, skipped_page
 from sync.start import direction as start_direction
 from sync.start import services as start
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
-from ui.kit import Action, Link
+from ui.kit import Action, Link, Notice
 from ui.links import company_url
 
 _FIND_TEXT = (
@@ -41,41 +41,12 @@ _FIND_TEXT = (
 
 @require_safe
 @requires(Can.READ)
-def conflicts(request: HttpRequest, company: str) -> HttpResponse:
-    """Show pairs whose same field was changed on both sides, with the choice which side counts."""
-    owner = company_or_404(request, company)
-    unavailable = unavailable_text(owner)
-    page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, owner, unavailable))
-    return render.page(request, page)
-
-
-@require_POST
-@requires(Can.OPERATE)
-def resolve(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize the selected pairs, with the chosen side winning."""
-    owner = company_or_404(request, company)
-    back = company_url("sync:conflicts", owner)
-    selected = listing.selected(request, conflicts_listing(owner))
-    if not selected:
-        return listing.nothing_selected(request, back)
-    try:
-        started = start.resolve(
-            company=owner, couplings=selected.ids, choice=request.POST.get("choice", ""), user=request.user
-        )
-    except Refusal as error:
-        messages.error(request, error.user_message)
-        return HttpResponseRedirect(back)
-    return redirect_to_jobs(request, owner, started, back)
-
-
-@require_safe
-@requires(Can.READ)
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Show what synchronization left undone; with ?settled=yes what people accepted as it is."""
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     off = off_reason(request.user, owner, unavailable)
-    off_deleting = off or ("" if may(request.user, Can.ADMINISTER, owner) else "An administrator deletes records.")
+    off_deleting = off or ("" if may(request.user, Can.ADMINISTER, owner) else ONLY_ADMINISTRATORS)
     page = skipped_page(
         owner, PersonReading(request.user), settled=_is_settled(request), unavailable=unavailable, off=off,
         off_deleting=off_deleting,
@@ -88,11 +59,27 @@ def _is_settled(request: HttpRequest) -> bool:
     return (request.POST if request.method == "POST" else request.GET).get("settled") == "yes"
 
 
+def _is_of_deleted(request: HttpRequest) -> bool:
+    """Return whether a request comes from the list of what was deleted, on Resolve Update Conflicts."""
+    return request.POST.get("list") == "deleted"
+
+
+def _carried(request: HttpRequest) -> dict[str, str]:
+    """Return what goes along with a question, to come back with the answer."""
+    if _is_of_deleted(request):
+        return {"list": "deleted"}
+    return {"settled": "yes"} if _is_settled(request) else {}
+
+
 def _back_url(request: HttpRequest, company: Company) -> str:
+    if _is_of_deleted(request):
+        return company_url("sync:conflicts", company, query={"show": "deleted"})
     return company_url("sync:skipped", company, query={"settled": "yes"} if _is_settled(request) else {})
 
 
 def _selected(request: HttpRequest, company: Company) -> listing.Selection:
+    if _is_of_deleted(request):
+        return listing.selected(request, deleted_listing(company))
     return listing.selected(request, skipped_listing(company, settled=_is_settled(request)))
 
 
@@ -184,8 +171,7 @@ def synchronize(request: HttpRequest, company: str) -> HttpResponse:
         count = pairs.count()
         what = "1 pair" if count == 1 else f"{count:,} pairs"
         back = Link(TITLE, _back_url(request, owner))
-        carried = {"settled": "yes"} if _is_settled(request) else {}
-        return start_direction.ask_direction(request, owner, what, selected, back, carried)
+        return start_direction.ask_direction(request, owner, what, selected, back, _carried(request))
     direction, conflict = start_direction.WAYS.get(way, start_direction.WAYS["merge"])
     return _start(
         request, company, partial(services.synchronize, direction=direction, conflict=conflict),
@@ -201,15 +187,19 @@ def delete_records(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
     here, there = services.count_survivors(selected.rows)
+    beyond = request.POST.get("beyond") == "yes"
     if request.POST.get("confirmed") == "yes" or not here + there:
-        return _start(request, company, services.delete_survivors, nothing)
-    values = {"selection": selected.token, "confirmed": "yes", "settled": "yes" if _is_settled(request) else ""}
+        return _start(request, company, partial(services.delete_survivors, beyond_brake=beyond), nothing)
+    stopped = services.stopped_by_brake(selected.rows)
+    values = {"selection": selected.token, "confirmed": "yes", **_carried(request)}
+    label = f"Delete {counted(here + there, 'Record')} Beyond the Brake" if stopped else "Delete Records"
     return render.confirm(
         request,
         title="Delete Records",
         text=f"This deletes {_survivors(here, there)}, whose other side was deleted, and the couplings. It cannot be "
         "undone.",
-        action=Action("Delete Records", request.path, "post", "delete", values=values),
+        notice=Notice(f"{stopped} Cancel and select fewer, unless you mean all of them.", "bad") if stopped else None,
+        action=Action(label, request.path, "post", "delete", values=values | ({"beyond": "yes"} if stopped else {})),
         back=_back_url(request, owner),
         company=owner,
         careful=True,
@@ -249,6 +239,21 @@ def find_deleted(request: HttpRequest, company: str) -> HttpResponse:
 
 
 @require_POST
+@requires(Can.READ)
+def log(request: HttpRequest, company: str) -> HttpResponse:
+    """Lead to the runs that dealt with the selected record; those of the mapping where several are selected."""
+    owner = company_or_404(request, company)
+    selected = _selected(request, owner)
+    if not selected:
+        return listing.nothing_selected(request, _back_url(request, owner))
+    lines = list(selected.rows[:2])
+    query = {"record": lines[0].local_id} if len(lines) == 1 and lines[0].local_id else {
+        "type": Type.SYNCHRONIZATION, "mapping": lines[0].mapping.name
+    }  # fmt: skip
+    return HttpResponseRedirect(company_url("jobs:list", owner, query=query))
+
+
+@require_POST
 @requires(Can.OPERATE)
 def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the deletion of the selected pairs' couplings; neither record is deleted."""
@@ -270,4 +275,8 @@ def _start(request: HttpRequest, company: str, work: Callable[..., list[Job]], n
     except Refusal as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
+    taken = JobRecord.objects.filter(job__in=started).count()
+    if taken < selected.count:
+        left = "it does not apply to the others, which stay as they are"
+        messages.info(request, f"{taken:,} of {counted(selected.count, 'selected record')} are taken up; {left}.")
     return redirect_to_jobs(request, owner, started, back)

@@ -27,6 +27,7 @@ from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
 from sync.engine.left_out import LeftOut
 from sync.engine.lost_companies import LostCompanies
+from sync.engine.missing_sides import decide_missing_side
 from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
 from sync.engine.own_columns import OwnColumns
@@ -36,6 +37,7 @@ from sync.engine.record_template import apply_template
 from sync.engine.recorder import Recorder
 from sync.engine.table_rules import RowRules
 from sync.engine.unconfirmed_writes import UnconfirmedWrites
+from sync.engine.update_conflicts import UpdateConflicts
 from sync.engine.written_fields import WrittenFields
 from sync.models import Waits
 from sync.rules.bases import local_base, remote_base
@@ -43,17 +45,12 @@ from sync.rules.new_rows import NewRow
 from sync.rules.plan import (
     CannotTransfer,
     Conflict,
-    DeleteCoupling,
-    DeleteSurvivor,
-    DeletionToResolve,
-    Restore,
+    Picked,
     Unchanged,
     Write,
     base_of_new,
     decide,
-    decide_missing,
     decide_new,
-    intersect_direction,
 )
 from sync.rules.transfer import columns_for, fields_for
 from sync.rules.values import Problem, Side, Value, explain, first_reference
@@ -100,6 +97,9 @@ class Decider:
         self.reader = PairReader(mapping, list(dict.fromkeys(names)))
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.left_out = LeftOut(mapping, gateway, self.recorder)
+        self.conflicts = UpdateConflicts(
+            mapping, gateway, self.fields, self.reader, job_id=job_id, by_choice=options.by_choice
+        )
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.deletions = Deletions(mapping, options)
         self.row_filter = gateway.row_filter(mapping)
@@ -123,15 +123,18 @@ class Decider:
         )
         outside = self.outside.find([pair.remote for pair in pairs if pair.remote]) - self.lost_companies.find(pairs)
         self.deletions.look(pairs)
+        self.conflicts.begin(pairs)
         for pair in pairs:
             self._decide_pair(chunk, pair, outside)
+        for aside in self.conflicts.take():
+            self._decide_values(chunk, *aside)
         for row in self.left_out.take_rows(chunk.changes, rows):
-            self._insert_local(chunk, row)
+            self.insert_local(chunk, row)
         records = self.left_out.take_records(chunk.changes, records)
         new_rows = self.values.new_rows(records)
         self.row_rules.load([record.values for record in records], [new.columns for new in new_rows])
         for record, new in zip(records, new_rows, strict=True):
-            self._insert_remote(chunk, record, new)
+            self.insert_remote(chunk, record, new)
         return chunk
 
     def number_changed(self, pair: Pair) -> bool:
@@ -153,7 +156,7 @@ class Decider:
         if self.options.retries:  # a new chance: what failed before does not count
             coupling.skipped, coupling.last_to_reason, coupling.last_from_reason = False, "", ""
         if pair.local is None or (pair.remote is None and not pair.assumed):
-            self._decide_missing(chunk, pair)
+            decide_missing_side(self, chunk, pair)
             return
         remote_values = pair.base if pair.remote is None else self.values.remote_values(pair.remote)
         sides = SideValues(self.values.local_values(pair.local), remote_values)
@@ -174,15 +177,20 @@ class Decider:
         coupling = pair.coupling
         unconfirmed = self.unconfirmed.get(coupling.id) if pair.remote is not None else None
         base = self.lost_companies.base_of(pair, self.changed_columns.base_of(pair, sides), sides.remote_values)
+        picked = self.conflicts.picked(pair, sides)
         if unconfirmed is not None:
-            self.written_fields.note_applied(chunk.changes, pair.coupling, unconfirmed, sides)
+            if not self.conflicts.asks(pair):
+                self.written_fields.note_applied(chunk.changes, pair.coupling, unconfirmed, sides)
             base = unconfirmed.merge_into_base(base, sides.remote_values)
         decision = decide(
             self.rules, base, sides.local_values, sides.remote_values,
             conflict=ConflictOption(self.mapping.update_conflict), allowed=self.options.allowed,
             overwrite=self.options.overwrite, chosen=self.options.chosen,
             alike=self.values.alike_but_for_rules(local, pair.remote), kept=self.fields.stopped.keys(),
+            newer=self.conflicts.newer(pair, sides), picked=picked,
         )  # fmt: skip
+        if self.conflicts.put_aside(decision, pair, local, sides):
+            return
         version = pair.remote.version if pair.remote is not None else coupling.version
         chunk.blanks |= self.changed_columns.takes_blanks(decision)
         if isinstance(decision, Unchanged | Write):
@@ -191,7 +199,8 @@ class Decider:
                 version = ""  # of no version is known what both sides agree on
         match decision:
             case Conflict():
-                self.recorder.record_conflict(chunk.changes, pair, decision)
+                fields = self.conflicts.describe(decision, pair)
+                self.recorder.record_conflict(chunk.changes, pair, fields, self.conflicts.refusal(pair))
             case CannotTransfer():
                 problems = [(name, problem) for name, _, problem in decision.problems]
                 self._fail_pair(chunk, pair, decision.side, problems, sides)
@@ -215,16 +224,23 @@ class Decider:
                 else:
                     chunk.changes.unchanged.append((coupling.id, found))
             case Write():
-                self._write(chunk, pair, decision, sides, version, base)
+                self._write(chunk, pair, decision, sides, version, base, picked)
 
     def _blocked(self, row: RemoteRow | None, record: Record | None) -> dict[str, Any]:
         """Return what is written here because the row is inactive, where the run may write here."""
         return {} if self.options.allowed == Direction.TO else self.inactive.fields_of(row, record)
 
     def _write(
-        self, chunk: Chunk, pair: Pair, decision: Write, sides: SideValues, version: str, base: Mapping[str, Value]
+        self,
+        chunk: Chunk,
+        pair: Pair,
+        decision: Write,
+        sides: SideValues,
+        version: str,
+        base: Mapping[str, Value],
+        picked: Picked,
     ) -> None:
-        """Have both sides written; base: what was decided by."""
+        """Have both sides written; base: what was decided by; picked: what a person chose."""
         specs = self.fields.specs
         columns, problems = columns_for(specs, decision.to_remote)
         if problems:
@@ -247,8 +263,15 @@ class Decider:
         blocked = self._blocked(pair.remote, pair.local)
         detail["fields"] += self.inactive.compared_fields(blocked)
         fields |= blocked
-        outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail)
-        won = self.written_fields.won(written, base, sides, self.options)
+        message = ""
+        if decision.waiting:
+            waiting = self.conflicts.describe(decision, pair)
+            pair.coupling.waiting = {"fields": waiting, "at": self.recorder.now.isoformat()}
+            captions = ", ".join(str(one["caption"]) for one in waiting)
+            message = f"{captions} still waits for a choice on the page Resolve Update Conflicts."
+        message = " ".join(filter(None, (self.conflicts.refusal(pair), message)))
+        outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail, message=message)
+        won = self.written_fields.won(written, base, sides, self.options, picked)
         here = self.written_fields.to_local(decision.to_local, fields, pair.local, won) if fields else ()
         if columns:
             there = self.written_fields.to_remote(decision.to_remote, pair.remote, sides, won)
@@ -269,50 +292,9 @@ class Decider:
         reason, reference = problems[0][1].reason, first_reference(problems)
         self.recorder.fail(chunk.changes, pair, side, reason, explain(problems), detail, reference=reference)
 
-    def _decide_missing(self, chunk: Chunk, pair: Pair) -> None:
-        """Decide about a pair of which a side was deleted."""
-        remote_gone = pair.remote is None and not pair.assumed
-        if pair.local is None:
-            chunk.changes.deletions.append(pair.coupling.id)
-        allowed = self.options.allowed
-        decision = decide_missing(
-            local_gone=pair.local is None,
-            remote_gone=remote_gone,
-            option=self.deletions.option,
-            allowed=intersect_direction(allowed, Direction(self.mapping.direction)) or allowed,
-            delete_survivor=self.options.delete_survivors,
-        )
-        reason = Reason.INTEGRATION_DELETED if remote_gone else Reason.LOCAL_DELETED
-        where = "in Dataverse" if remote_gone else "here"
-        match decision:
-            case DeleteCoupling(both_gone=True):
-                message = "Both records were deleted, so their coupling was too."
-                self.recorder.uncouple(chunk.changes, pair, Reason.RECORD_GONE, message)
-            case DeleteCoupling():
-                message = f"The other record was deleted {where}, so the coupling was too."
-                if remote_gone:
-                    self.recorder.uncouple(chunk.changes, pair, reason, message)
-                else:
-                    outcome = self.recorder.outcome(Outcome.UNCOUPLED, pair, reason=reason, message=message)
-                    chunk.to_release.append((pair, outcome))
-            case DeleteSurvivor(side=side):
-                message = f"The other record was deleted {where}, and a person chose to delete this one too."
-                outcome = self.recorder.outcome(Outcome.DELETED, pair, reason=reason, message=message)
-                (chunk.changes.local_deletes if side is Side.LOCAL else chunk.to_delete).append((pair, outcome))
-            case Restore(side=Side.INTEGRATION):
-                assert pair.local is not None
-                (new,) = self.values.new_rows([pair.local])
-                self._insert_remote(chunk, pair.local, new, pair)
-            case Restore():
-                assert pair.remote is not None
-                self._insert_local(chunk, pair.remote, pair)
-            case DeletionToResolve():
-                side = Side.INTEGRATION if remote_gone else Side.LOCAL
-                self.recorder.fail(chunk.changes, pair, side, reason, self.deletions.explain(where))
-
     # -- new records ------------------------------------------------------------------------------------------------
 
-    def _insert_local(self, chunk: Chunk, row: RemoteRow, pair: Pair | None = None) -> None:
+    def insert_local(self, chunk: Chunk, row: RemoteRow, pair: Pair | None = None) -> None:
         """Create a local record for a Dataverse row, in place of the deleted one of a pair."""
         found = decide_new(self.rules, self.values.remote_values(row), side=Side.LOCAL)
         problems: list[tuple[str, Problem]] = []
@@ -346,10 +328,10 @@ class Decider:
         """
         known = len(chunk.remote_inserts)
         (new,) = self.values.new_rows([record])
-        self._insert_remote(chunk, record, new, replaces, coupling=coupling)
+        self.insert_remote(chunk, record, new, replaces, coupling=coupling)
         return len(chunk.remote_inserts) > known
 
-    def _insert_remote(
+    def insert_remote(
         self,
         chunk: Chunk,
         record: Record,

@@ -26,6 +26,7 @@ from masterdata import catalog
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.engine.local_validation import local_check
+from sync.local_columns import local_column
 from sync.rules.canonical import FieldSpec, local_reader, remote_reader
 from sync.rules.plan import FieldRule, intersect_direction
 from sync.rules.transfer import field_rule
@@ -316,16 +317,12 @@ def _rules_unusable(mapping: IntegrationTableMapping, spec: FieldSpec, why: str)
 
 def _local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> LocalColumn:
     try:
-        known = table.field(name)
+        return local_column(table, name)
     except LookupError as error:
         raise NotUsable(
             f"The mapping {mapping.name} cannot be used: {error}",
             "Disable the field on Integration Field Mapping List.",
         ) from None
-    return LocalColumn(
-        known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals,
-        known.name in table.code_fields,
-    )  # fmt: skip
 
 
 def _related_mappings(

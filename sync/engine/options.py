@@ -25,7 +25,8 @@ class Options:
     wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
     failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
     mapping says; delete_survivors: the side of them that still exists is deleted too; deletions: what the run has met
-    of such pairs already, None where no brake counts since a person chose the records.
+    of such pairs already, None where no brake counts since a person chose the records; by_choice: a person chose for
+    single fields (sync.models.ConflictChoice).
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL
@@ -36,3 +37,4 @@ class Options:
     deletion: DeletionOption = DeletionOption.ASK
     delete_survivors: bool = False
     deletions: DeletionsMet | None = None
+    by_choice: bool = False

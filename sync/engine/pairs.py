@@ -24,7 +24,10 @@ COMMIT_OVERLAP = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class CouplingRow:
-    """A coupling as a run sees it: columns of the coupling, and those of its base; without one, as a new one is."""
+    """A coupling as a run sees it: columns of the coupling, and those of its base; without one, as a new one is.
+
+    waiting: the fields that still conflict once those are written that a person chose; no column.
+    """
 
     id: int
     local_id: UUID
@@ -39,6 +42,7 @@ class CouplingRow:
     skipped: bool = False
     conflict: Any = None
     synchronized_at: datetime | None = None
+    waiting: Any = None
 
     @property
     def clean(self) -> bool:
@@ -51,7 +55,7 @@ class CouplingRow:
 
 
 _OWN = ("id", "local_id", "integration_id", "pending")
-_KNOWN = tuple(column.name for column in fields(CouplingRow) if column.name not in _OWN)
+_KNOWN = tuple(column.name for column in fields(CouplingRow) if column.name not in (*_OWN, "waiting"))
 _COUPLING_COLUMNS = (*_OWN, "base__coupling", *(f"base__{name}" for name in _KNOWN))
 
 

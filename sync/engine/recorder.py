@@ -1,7 +1,7 @@
 """How each end of a pair is recorded: its outcome, and the state its coupling has from then on. Nothing is saved."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,6 @@ from sync.engine.field_specs import Fields
 from sync.engine.outside import Outside
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.models import Waits
-from sync.rules.plan import Conflict
 from sync.rules.transfer import pack
 from sync.rules.values import Problem, Reference, Side
 
@@ -26,6 +25,8 @@ _NO_FAILURE: dict[str, Any] = {"last_to_reason": "", "last_from_reason": "", "la
 """The columns of a coupling whose failures are over."""
 _ENDING = (Outcome.UNCOUPLED, Outcome.DELETED)
 """Outcomes after which there is no coupling any more."""
+_COMPARED = ("local", "caption", "integration", "local_value", "integration_value", "base_value")
+"""What an outcome keeps of a field that conflicts."""
 _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
@@ -74,11 +75,14 @@ class Recorder:
         if deferred:
             version, local_modified_at = "", None
             changes.waiting[coupling.id] = Waits.DIRECTION
+        if coupling.waiting is not None:
+            version = ""  # the two are not alike: both sides are read next time
         seen = (coupling.version, coupling.local_modified_at) == (version, local_modified_at)
         if coupling.clean and base is None and seen:
             changes.touched.append(coupling.id)
         else:
-            changes.couplings.append(CouplingState(coupling.id, version, local_modified_at, self.now, self.job_id))
+            state = CouplingState(coupling.id, version, local_modified_at, self.now, self.job_id)
+            changes.couplings.append(state._replace(conflict=coupling.waiting))
         changes.no_longer_due.append(coupling.id)
         changes.answered.append(coupling.id)
         if base is not None:
@@ -229,18 +233,13 @@ class Recorder:
         changes.undone.append(Undone(None, None, row_id, "", "", name, reason, message, waits_for))
         return OutcomeRow(Outcome.FAILED, reason, message=message, integration_id=row_id, integration_name=name)
 
-    def record_conflict(self, changes: ChunkChanges, pair: Pair, found: Conflict) -> None:
-        """Record fields that changed on both sides: nothing is written, a person decides."""
-        fields = []
-        for one in found.fields:
-            spec = self.fields.specs[one.name]
-            fields.append(
-                {
-                    "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
-                    "local_value": display_value(one.local), "integration_value": display_value(one.remote),
-                    "base_value": display_value(one.base) if one.name in pair.base else None,
-                }
-            )  # fmt: skip
+    def record_conflict(
+        self, changes: ChunkChanges, pair: Pair, fields: Sequence[Mapping[str, Any]], refused: str = ""
+    ) -> None:
+        """Record fields that changed on both sides: nothing is written, a person decides.
+
+        fields: as update_conflicts describes them; refused: why what a person chose was not carried out.
+        """
         captions = ", ".join(str(one["caption"]) for one in fields)
         conflict = {"fields": fields, "at": self.now.isoformat()}
         # It waits on a page of its own: what failed before does not hold it back any longer.
@@ -248,10 +247,12 @@ class Recorder:
         changes.no_longer_due.append(pair.coupling.id)
         with_history = all(one["base_value"] is not None for one in fields)
         difference = "was changed on both sides" if with_history else "differs between the two sides"
+        compared = [{name: one[name] for name in _COMPARED} for one in fields]
+        message = f"{captions} {difference}. Choose which side counts on the page Resolve Update Conflicts."
         changes.outcomes.append(
             self.outcome(
-                Outcome.CONFLICT, pair, reason=Reason.UPDATE_CONFLICT, detail={"fields": fields},
-                message=f"{captions} {difference}. Choose which side counts on the page Resolve Update Conflicts.",
+                Outcome.CONFLICT, pair, reason=Reason.UPDATE_CONFLICT, detail={"fields": compared},
+                message=refused or message,
             )
         )  # fmt: skip
 

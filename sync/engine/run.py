@@ -46,6 +46,7 @@ class Run(ABC):
             deletion=parameters.deletion,
             delete_survivors=parameters.delete_survivors,
             deletions=met_before(context.resume) if self.whole else None,
+            by_choice=bool(parameters.choices),
         )
         self.gateway = Gateway(context.company, context.usage)
         self.restricted = one_way and mapping.direction == Direction.BIDIRECTIONAL

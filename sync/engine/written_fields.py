@@ -1,6 +1,7 @@
 """What a decision changes of either side, for the history: the values before and after, and which side counted."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.rules.canonical import canonical_remote
 from sync.rules.changes import Change, Won, changes_to_local, changes_to_remote, who_won
+from sync.rules.plan import Picked, Put
 from sync.rules.values import LocalColumn, Side, Value
 
 
@@ -50,12 +52,22 @@ class WrittenFields:
             changes.told.append(coupling.id)
 
     def won(
-        self, names: Iterable[str], base: Mapping[str, Value], sides: SideValues, options: Options
+        self,
+        names: Iterable[str],
+        base: Mapping[str, Value],
+        sides: SideValues,
+        options: Options,
+        picked: Picked = MappingProxyType({}),
     ) -> dict[str, Won]:
-        """Return by field why the side that its value comes from counts; of a one-way field its master does."""
+        """Return by field why the side that its value comes from counts; of a one-way field its master does.
+
+        picked: what a person chose field by field.
+        """
         asked, specs = options.overwrite or options.chosen, self.fields.specs
         return {
-            name: who_won(name, base, sides.local_values[name], sides.remote_values[name], asked=asked)
+            name: (Won.VALUE if isinstance(picked[name], Put) else Won.PERSON)
+            if name in picked
+            else who_won(name, base, sides.local_values[name], sides.remote_values[name], asked=asked)
             if specs[name].direction == Direction.BIDIRECTIONAL
             else Won.ALONE
             for name in names

@@ -71,6 +71,8 @@ class Line:
 _WINNERS = {
     (Won.OPTION, True): "Dataverse, by the mapping's option",
     (Won.OPTION, False): "Here, by the mapping's option",
+    (Won.VALUE, True): "A value that a person chose",
+    (Won.VALUE, False): "A value that a person chose",
     (Won.PERSON, True): "Dataverse, a person chose",
     (Won.PERSON, False): "Here, a person chose",
 }

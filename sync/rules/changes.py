@@ -35,6 +35,8 @@ class Won(IntEnum):
     """Both sides had changed: the conflict option of the mapping or the field decided."""
     PERSON = 2
     """Both sides had changed, or were apart: a person decided."""
+    VALUE = 3
+    """Both sides had changed: a person chose this value, which was neither side's."""
 
 
 class Change(NamedTuple):

@@ -9,6 +9,9 @@ Every mapped field is compared with the value both sides agreed on at the last s
   did not, a change made by hand on the other side stays as it is.
 - A field without a base (just coupled, newly mapped) has no history: equal values become the base; different ones go
   by the conflict option when the field is bidirectional, and from the master when it is one-way.
+- By the option Newer wins the side counts that was changed last. Where that is not known, a person decides.
+- What a person picked for a field is written on the side, or the sides, that hold something else; the fields that
+  nobody picked go on waiting, and what both sides agreed on about them stays.
 - A number that identifies a row in Dataverse is kept there, also where its master is here: it is replaced where it is
   blank or was sent from here, or where a person chose to send.
 - What was written becomes the base, so that our own writes, read back, compare as unchanged.
@@ -24,10 +27,11 @@ Every mapped field is compared with the value both sides agreed on at the last s
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import MappingProxyType
 
-from core.vocabulary import ConflictOption, DeletionOption, Direction
+from core.vocabulary import ConflictOption, Direction
 from sync.rules.bases import LOCAL
 from sync.rules.values import Problem, Side, Value, ValueOrProblem
 
@@ -68,13 +72,25 @@ class FieldRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Put:
+    """A person's choice for a field: this value, on both sides."""
+
+    value: Value
+
+
+Picked = Mapping[str, ConflictOption | Put]
+"""What a person chose for fields that conflict: the side that counts, or the value."""
+
+
+@dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """A field that both sides changed, with the value they last agreed on."""
+    """A field that both sides changed, with the value they last agreed on. by_time: the newer one is to win."""
 
     name: str
     local: ValueOrProblem
     remote: ValueOrProblem
     base: Value | NoBase
+    by_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +103,16 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Values to write, per side, and the base once they are written; `deferred` as in Unchanged."""
+    """Values to write, per side, and the base once they are written; `deferred` as in Unchanged.
+
+    waiting: fields that go on waiting for a person, who picked others.
+    """
 
     to_remote: Mapping[str, Value]
     to_local: Mapping[str, Value]
     base: Mapping[str, Value]
     deferred: bool = False
+    waiting: tuple[FieldConflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +183,8 @@ def decide(
     chosen: ConflictOption = ConflictOption.ASK,
     alike: Collection[str] = (),
     kept: Collection[str] = (),
+    newer: Mapping[str, Side] = MappingProxyType({}),
+    picked: Picked = MappingProxyType({}),
 ) -> Decision:
     """Decide about one pair.
 
@@ -170,7 +192,8 @@ def decide(
     would go the other way is deferred to a later run. chosen: a person's choice for what conflicts in this run, before
     every option. overwrite: a person chose one side to win wherever the two differ. alike: fields without a base whose
     values are equal but for their transformation rules: what those make of them is no conflict, it is transferred.
-    kept: fields that take no part now, and whose base stays for when they do again.
+    kept: fields that take no part now, and whose base stays for when they do again. newer: by field the side that was
+    changed last, where that is known. picked: what a person chose for single fields, before all else.
     """
     names = {rule.name for rule in rules} | {one for name in kept for one in (name, name + LOCAL)}
     result = _PairResult(base={name: value for name, value in base.items() if name in names})
@@ -179,19 +202,23 @@ def decide(
         if local == remote and not isinstance(local, Problem):
             result.base[rule.name] = local
             continue
-        known = base.get(rule.name, NO_BASE)
-        before = (known, known)
+        before = _before(rule, base, local, remote, alike)
         if (apart := rule.name + LOCAL) in base:
             result.base[apart] = base[apart]
-            before = (base[apart], known)
-        elif known is NO_BASE and rule.name in alike:
-            before = _before_the_rules(rule, local, remote)
-        if overwrite:
+        option = chosen or rule.conflict or conflict
+        if (pick := picked.get(rule.name)) is not None and isinstance(pick, Put):
+            _put(result, rule, local, remote, pick.value)
+            continue
+        if pick is not None:
+            rule = replace(rule, keep_blank=False)  # who chose a blank means it
+            action = _action_when_overwriting(rule, pick)
+        elif overwrite:
             action = _action_when_overwriting(rule, overwrite)
         else:
-            action = _choose_action(rule, local, remote, before, chosen or rule.conflict or conflict)
+            action = _choose_action(rule, local, remote, before, _by_time(option, newer.get(rule.name)))
         if action is _Action.ASK:
-            result.conflicts.append(FieldConflict(rule.name, local, remote, before[1]))
+            by_time = option == ConflictOption.NEWEST
+            result.conflicts.append(FieldConflict(rule.name, local, remote, before[1], by_time))
         elif action is _Action.SEND:
             _send(result, rule, local, remote, allowed)
         elif action is _Action.GET:
@@ -200,15 +227,30 @@ def decide(
             result.base[rule.name] = local  # it does not count as a change again
     if result.problems:
         return CannotTransfer(tuple(result.problems))
-    if result.conflicts:
+    writes = bool(result.to_remote or result.to_local)
+    if result.conflicts and not (writes and picked):
         return Conflict(tuple(result.conflicts))
-    if result.to_remote or result.to_local:
-        return Write(result.to_remote, result.to_local, result.base, result.deferred)
+    if writes:
+        return Write(result.to_remote, result.to_local, result.base, result.deferred, tuple(result.conflicts))
     return Unchanged(result.base, result.deferred)
 
 
 _Before = tuple[Value | NoBase, Value | NoBase]
 """What the record and the row held at the last synchronization."""
+
+
+def _before(
+    rule: FieldRule,
+    base: Mapping[str, Value],
+    local: ValueOrProblem,
+    remote: ValueOrProblem,
+    alike: Collection[str],
+) -> _Before:
+    """Return what both sides of a field held at the last synchronization. alike: as `decide` is given it."""
+    known = base.get(rule.name, NO_BASE)
+    if known is NO_BASE and rule.name in alike:
+        return _before_the_rules(rule, local, remote)
+    return base.get(rule.name + LOCAL, known), known
 
 
 def _before_the_rules(rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem) -> _Before:
@@ -235,12 +277,17 @@ def _choose_action(
     if local_changed and remote_changed:
         if rule.keep_blank and (local is None or remote is None):
             return _Action.GET if local is None else _Action.SEND
-        return {ConflictOption.SEND: _Action.SEND, ConflictOption.GET: _Action.GET, ConflictOption.ASK: _Action.ASK}[
-            option
-        ]
+        return {ConflictOption.SEND: _Action.SEND, ConflictOption.GET: _Action.GET}.get(option, _Action.ASK)
     if local_changed:
         return _Action.SEND
     return _Action.GET if remote_changed else _Action.NONE
+
+
+def _by_time(option: ConflictOption, newer: Side | None) -> ConflictOption:
+    """Return the side that an option lets win, where it goes by time and the newer one is known."""
+    if option != ConflictOption.NEWEST or newer is None:
+        return option
+    return ConflictOption.SEND if newer is Side.LOCAL else ConflictOption.GET
 
 
 def _action_when_overwriting(rule: FieldRule, overwrite: ConflictOption) -> _Action:
@@ -277,6 +324,16 @@ def _get(
     else:
         result.to_local[rule.name] = value
         _settle(result.base, rule, _read_back(rule, Side.LOCAL, value), value)
+
+
+def _put(result: _PairResult, rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, value: Value) -> None:
+    """Have both sides hold a value that a person chose: each that holds another one is written."""
+    here, there = _read_back(rule, Side.LOCAL, value), _read_back(rule, Side.INTEGRATION, value)
+    if local != here:
+        result.to_local[rule.name] = value
+    if remote != there and not (value is None and rule.not_null):
+        result.to_remote[rule.name] = value
+    _settle(result.base, rule, here, there)
 
 
 def _read_back(rule: FieldRule, side: Side, value: Value) -> ValueOrProblem:
@@ -331,54 +388,3 @@ def decide_new(
         else:
             transferred[rule.name] = value
     return CannotTransfer(tuple(problems)) if problems else Insert(side, transferred)
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Create the missing side again from the one that still exists."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteCoupling:
-    """Uncouple the two. `both_gone`: neither record exists any more."""
-
-    both_gone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteSurvivor:
-    """Delete the side that still exists, and the coupling."""
-
-    side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class DeletionToResolve:
-    """One side was deleted and no option says what to do: the pair fails with `reason`."""
-
-    reason: str
-
-
-def decide_missing(
-    *, local_gone: bool, remote_gone: bool, option: DeletionOption, allowed: Direction, delete_survivor: bool = False
-) -> Restore | DeleteCoupling | DeleteSurvivor | DeletionToResolve:
-    """Decide what becomes of a pair one side of which was deleted.
-
-    A pair of which both sides are gone is uncoupled whatever the option says. Restoring needs a direction that flows
-    from the surviving side; where there is none, the pair fails as if no option were set. delete_survivor: a person
-    chose to delete the other side too, which counts before the option.
-    """
-    if local_gone and remote_gone:
-        return DeleteCoupling(both_gone=True)
-    if delete_survivor:
-        return DeleteSurvivor(Side.LOCAL if remote_gone else Side.INTEGRATION)
-    if option == DeletionOption.UNCOUPLE:
-        return DeleteCoupling()
-    if option == DeletionOption.RESTORE:
-        if remote_gone and allowed != Direction.FROM:
-            return Restore(Side.INTEGRATION)
-        if local_gone and allowed != Direction.TO:
-            return Restore(Side.LOCAL)
-    return DeletionToResolve("integration_deleted" if remote_gone else "local_deleted")

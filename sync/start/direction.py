@@ -1,6 +1,6 @@
 """The question which way selected records are synchronized, and what the answers mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from django import forms
@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from core.vocabulary import ConflictOption, Direction
 from masterdata.models import Company
 from ui import listing, render
-from ui.kit import Action, FastTab, Field, Link, Page
+from ui.kit import Action, FastTab, Field, Link, Notice, Page
 
+TITLE = "Synchronize Now"
 WAYS = {
     "merge": (Direction.BIDIRECTIONAL, ConflictOption.ASK),
     "to": (Direction.TO, ConflictOption.SEND),
@@ -42,24 +43,29 @@ def ask_direction(
     selected: listing.Selection,
     back: Link,
     carried: Mapping[str, str] = MappingProxyType({}),
+    *,
+    initial: str = "merge",
+    notices: Sequence[Notice] = (),
+    tabs: Sequence[FastTab] = (),
 ) -> HttpResponse:
     """Ask, at the address of the request, which comes back with the answer as `way`.
 
     what: what is synchronized: "3 records of CUSTOMER"; back: the list it was selected on; carried: what else comes
-    back with the answer.
+    back with the answer; initial: the answer that is chosen already; notices, tabs: what helps to answer.
     """
-    form = _DirectionForm(initial={"way": "merge", "selection": selected.token, **carried})
+    form = _DirectionForm(initial={"way": initial, "selection": selected.token, **carried})
     for name in carried:
         form.fields[name] = forms.CharField(widget=forms.HiddenInput)
     return render.page(
         request,
         Page(
-            "Synchronize Now",
+            TITLE,
             company=company,
             crumbs=(back,),
             help="synchronization",
             form_url=request.path,
-            fast_tabs=[FastTab("way", what, [Field(form_field=one) for one in form])],
+            notices=notices,
+            fast_tabs=[FastTab("way", what, [Field(form_field=one) for one in form]), *tabs],
             submit=Action("Synchronize", icon="sync"),
             cancel=Link("Cancel", back.url),
         ),

@@ -1,63 +1,22 @@
-"""Starting synchronizations of selected records of a list, and of a mapping: the views."""
+"""Starting synchronizations of a mapping: the views."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
-from core.refusals import NotUsable, Refusal
+from core.refusals import Refusal
 from core.roles import Can, requires
-from core.vocabulary import Direction
-from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
-from coupling.records import lists as records
 from jobs.models import Job
 from jobs.pages.started import redirect_to_job
-from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.start import services
-from sync.start.direction import WAYS, ask_direction
-from ui import listing, render
-from ui.kit import Action, Link
+from ui import render
+from ui.kit import Action
 from ui.links import company_url
-
-
-@require_POST
-@requires(Can.OPERATE)
-def synchronize_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """Synchronize Now for the selected records of a list; ask for the direction where both are possible."""
-    owner, local_table = company_or_404(request, company), records.table_or_404(table)
-    back = records.list_url(owner, local_table)
-    selected = records.selected_records(request, owner, local_table)
-    if not selected:
-        return listing.nothing_selected(request, back)
-    way = request.POST.get("way", "")
-    try:
-        mapping = _mapping_of(owner, local_table)
-        if mapping.direction == Direction.BIDIRECTIONAL and way not in WAYS:
-            count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
-            crumb = Link(local_table.caption_plural, back)
-            return ask_direction(request, owner, f"{count} of {mapping.name}", selected, crumb)
-        direction, conflict = WAYS.get(way, WAYS["merge"])
-        job = services.start_synchronization(
-            mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
-            direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
-        )  # fmt: skip
-    except Refusal as error:
-        messages.error(request, error.user_message)
-        return HttpResponseRedirect(back)
-    return redirect_to_jobs(request, owner, [job], back)
-
-
-def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
-    """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
-    require_enabled(company)
-    mapping = next(iter(records.mappings_of(company, table)), None)
-    if mapping is None:
-        raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
-    return mapping
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

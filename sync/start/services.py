@@ -1,6 +1,6 @@
-"""The verbs of synchronization: start, retry, resolve. What takes long is queued as a job."""
+"""The verbs of synchronization: start, retry. What takes long is queued as a job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
-from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.models import IntegrationTableMapping, UndoneRecord
 from coupling.undone import FOR_A_RECORD, left_undone
 from jobs import services as jobs
 from jobs.errors import EmptySelection
@@ -41,10 +41,12 @@ def start_synchronization(
     delete_survivors: bool = False,
     find_deleted: bool = False,
     only_new: bool = False,
+    choices: str = "",
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new: see SyncParameters.
+    full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new, choices: see
+    SyncParameters.
     text: what the job is called, blank for the mapping's description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
@@ -66,6 +68,7 @@ def start_synchronization(
             delete_survivors=delete_survivors,
             find_deleted=find_deleted,
             only_new=only_new,
+            choices=choices,
         ).dump(),
         selection=selection,
         selection_side=selection_side,
@@ -100,21 +103,7 @@ def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
     return [start_synchronization(mapping=mappings[name], user=user) for wave in waves for name in wave]
 
 
-# -- conflicts and skipped records ------------------------------------------------------------------------------------
-
-
-def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = None) -> list[Job]:
-    """Queue a synchronization of conflicting pairs in which one side wins: "send" the local one, "get" Dataverse's.
-
-    One job per mapping. Raises EmptySelection, NotUsable (no side is chosen), Refusal.
-    """
-    if choice not in (ConflictOption.SEND, ConflictOption.GET):
-        raise NotUsable("No side was chosen.", "Choose which side counts.")
-    option = ConflictOption(choice)
-    chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), base__conflict__isnull=False)
-    action = "Send our values to Dataverse" if option is ConflictOption.SEND else "Get the values of Dataverse"
-    ids = list(chosen.values_list("pk", flat=True))
-    return _start_per_mapping(ids, user=user, conflict=option, text=f"{action} where both sides changed")
+# -- what was left undone ----------------------------------------------------------------------------------------------
 
 
 def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user: Any = None) -> tuple[int, list[Job]]:
@@ -152,23 +141,3 @@ def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user:
             for mapping, ids, side in asked
         ]  # fmt: skip
     return len(lines), jobs_started
-
-
-def _start_per_mapping(
-    coupling_ids: Sequence[int], *, user: Any, text: str, conflict: ConflictOption = ConflictOption.ASK
-) -> list[Job]:
-    by_mapping: dict[int, list[UUID]] = {}
-    for start in range(0, len(coupling_ids), 500):
-        part = Coupling.objects.filter(pk__in=coupling_ids[start : start + 500])
-        for mapping_id, local_id in part.values_list("mapping_id", "local_id"):
-            by_mapping.setdefault(mapping_id, []).append(local_id)
-    if not by_mapping:
-        raise EmptySelection
-    with transaction.atomic():
-        return [
-            start_synchronization(
-                mapping=IntegrationTableMapping.objects.select_related("company").get(pk=mapping_id),
-                selection=records, conflict=conflict, user=user, one_record=len(records) == 1, text=text,
-            )
-            for mapping_id, records in by_mapping.items()
-        ]  # fmt: skip

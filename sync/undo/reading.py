@@ -170,7 +170,10 @@ class MadeByJob:
             accepted.values_list("coupling_id", flat=True), "Somebody has accepted since that the two sides differ"
         )
         chosen = self._lines([local_id for local_id, _ in by_pair]).filter(
-            won=Won.PERSON, job__trigger=Trigger.USER, job__type=Type.SYNCHRONIZATION, job__selection_only=True
+            won__in=(Won.PERSON, Won.VALUE),
+            job__trigger=Trigger.USER,
+            job__type=Type.SYNCHRONIZATION,
+            job__selection_only=True,
         )
         for line in chosen.exclude(job__parent=self.job).select_related("job__requested_by"):
             number = by_pair.get((line.local_id, line.integration_id))

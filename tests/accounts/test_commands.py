@@ -32,6 +32,7 @@ FILL = {
 VARIANTS: dict[str, tuple[str, ...]] = {
     "changes restore": ("changes", "restore", "CUSTOMER", "--company", "Alder", "--since", "2020-01-01"),
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
+    "conflicts resolve": ("conflicts", "resolve", "--company", "Alder", "--take", "here"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
     "failures ignore": (
         "failures", "ignore", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match", "--because", "x",
@@ -81,9 +82,9 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "alerts list", "changes", "company list", "connection status", "failures list", "job", "jobs", "mapping copy",
-    "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show", "schedule list",
-    "skipped list", "retention show --company", "undo --preview",
+    "alerts list", "changes", "company list", "conflicts list", "connection status", "failures list", "job", "jobs",
+    "mapping copy", "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show",
+    "schedule list", "skipped list", "retention show --company", "undo --preview",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -95,8 +96,9 @@ ALLOWED = {
         "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
-        "changes restore", "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
-        "fullsync --preview", "fullsync --stop", "mapping options --pair", "pair", "schedule hold", "schedule ready",
+        "changes restore", "conflicts resolve", "couple", "couple --preview", "create", "failures ignore",
+        "failures retry", "fullsync", "fullsync --preview", "fullsync --stop", "mapping options --pair", "pair",
+        "schedule hold", "schedule ready",
         "schedule run", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },

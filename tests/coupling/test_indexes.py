@@ -19,7 +19,7 @@ from jobs import outcomes
 from jobs.models import Job, JobOutcome, JobRecord, OutcomePart, OutcomeWording
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Company
-from sync.conflicts.coupling_rows import conflicts_of
+from sync.conflicts.standing import conflicts_of
 from sync.engine import pair_states
 
 pytestmark = pytest.mark.django_db

@@ -50,7 +50,7 @@ class Command(MappingCommand):
             "matches, with one that is taken or outside the filter, and near misses.",
         )
         parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
-        parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
+        parser.add_argument("--conflicts", choices=[one.value for one in ConflictOption.of_a_mapping()])
         parser.add_argument("--preview", action="store_true", help="Only print what would happen.")
         parser.add_argument(
             "--stop-above", type=limit_on_creating, metavar="N|PERCENT|none", action="append",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.refusals import NotUsable
 from core.roles import Can
 from core.vocabulary import Direction
 from coupling import local_records
@@ -351,6 +352,8 @@ class Command(MappingFileCommand):
 def _changes(mapping: IntegrationTableMapping, options: dict[str, Any]) -> edit.Changes:
     """Return what the options ask to change. Raises BadFilter for a filter that is no JSON."""
     only_coupled, multi_company = options["only_coupled"], options["multi_company"]
+    if options["conflicts"] == "mapping":
+        raise NotUsable("--conflicts mapping is for a field.", "For a mapping it is ask, send, get or newest.")
     asks = {"ask": ""}
     limits = tuple(options[name] for name in ("stop_above", "stop_coupled_above", "stop_deleted_above"))
     brakes = Brakes.stored(mapping.brakes).asked_instead(*limits).dump()

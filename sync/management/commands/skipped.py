@@ -19,6 +19,7 @@ from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, State
 from jobs.running import waiting
 from sync.conflicts import services
+from sync.conflicts.selected_lines import select_lines
 from sync.start.direction import WAYS
 from sync.start.services import retry
 
@@ -57,6 +58,9 @@ class Command(MappingCommand):
         parser.add_argument("--reason", metavar="REASON", help="Only those with this reason, such as outside_filter.")
         parser.add_argument(
             "--accepted", action="store_true", help="Those that were accepted as they are, in place of the others."
+        )
+        parser.add_argument(
+            "--beyond-brake", action="store_true", help="With `delete`: also more than a mapping's brake lets through."
         )
         parser.add_argument(
             "--direction", choices=_DIRECTIONS, default="both",
@@ -119,7 +123,7 @@ class Command(MappingCommand):
             "couple-merged": partial(self._couple_with_merged_rows, options),
             "restore": of_lines(services.restore),
             "uncouple": of_lines(services.uncouple),
-            "delete": of_lines(services.delete_survivors),
+            "delete": of_lines(services.delete_survivors, beyond_brake=bool(options.get("beyond_brake"))),
             "find-deleted": partial(self._find_deleted, options),
             "release": partial(self._release, options),
         }
@@ -154,9 +158,7 @@ class Command(MappingCommand):
         lines = left_undone(self.company, settled=options["accepted"]).select_related("mapping").order_by("pk")
         if name := options["mapping"]:
             mapping = self.mapping(name)
-            lines = lines.filter(mapping=mapping)
-            if (selected := self.selection(mapping, options["select"])) is not None:
-                lines = lines.filter(local_id__in=selected)
+            lines = select_lines(self, lines.filter(mapping=mapping), mapping, options["select"])
         elif options["select"]:
             self.usage_error(_NEEDS_MAPPING)
         return lines.filter(reason=options["reason"]) if options["reason"] else lines

@@ -50,7 +50,7 @@ def test_what_happens_to_deletions_is_chosen_on_the_card(mapper, customer_mappin
     assert logged("deletion_conflict") == [before, option.value]
 
 
-@pytest.mark.parametrize("option", [ConflictOption.SEND, ConflictOption.GET, ConflictOption.ASK])
+@pytest.mark.parametrize("option", [*ConflictOption.of_a_mapping(), ConflictOption.ASK])
 def test_which_side_wins_a_conflict_is_chosen_on_the_card(mapper, customer_mapping, option):
     before = "" if option else "send"
     IntegrationTableMapping.objects.filter(pk=customer_mapping.pk).update(update_conflict=before)

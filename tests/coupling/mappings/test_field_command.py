@@ -42,6 +42,10 @@ def test_add_set_and_remove_print_the_mapping_and_are_in_the_log(company, custom
     logged = LogEntry.objects.get_for_object(field).filter(action=LogEntry.Action.UPDATE).latest("id").changes
     assert logged["rules"] == ['["trim", "upper", "substring=1,20"]', '["title"]']
     assert logged["enabled"] == ["True", "False"]
+    for word, stored in (("newest", "newest"), ("ask", "ask"), ("send", "send"), ("mapping", "")):
+        policy, _ = change("set", "name_2=address2_name", "--direction", "both", "--conflicts", word)
+        assert policy["update_conflict"] == stored
+    change("set", "name_2=address2_name", "--direction", "from")
     cleared, _ = change("set", "name_2=address2_name", "--rule", "none", "--blanks", "mapping")
     assert (cleared["rules"], cleared["blanks"]) == ([], "")
     assert change("remove", "name_2=address2_name") == (None, 0)

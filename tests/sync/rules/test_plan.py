@@ -7,20 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import ConflictOption, DeletionOption, Direction
+from sync.rules.missing import DeleteCoupling, DeleteSurvivor, DeletionToResolve, Restore, decide_missing
 from sync.rules.plan import (
     NO_BASE,
     CannotTransfer,
     Conflict,
-    DeleteCoupling,
-    DeleteSurvivor,
-    DeletionToResolve,
     FieldRule,
     Insert,
-    Restore,
     Unchanged,
     Write,
     decide,
-    decide_missing,
     decide_new,
     intersect_direction,
 )

@@ -1,28 +1,7 @@
-"""Starting synchronizations of a selection and of a mapping, requested as a browser does."""
+"""Starting synchronizations of a mapping, requested as a browser does."""
 
 from jobs.models import Job
-from jobs.running.waiting import run_to_end
-from tests.sync.conftest import coupling_of, customer, page_text, page_url, patch, synchronize
-
-
-def test_synchronize_now_asks_for_the_direction_and_starts_one_job(company, customers, operator, remote):
-    one = customer(company, "10000", "Adatum", city="Bonn")
-    synchronize(customers)
-    patch(remote, coupling_of(customers, one).integration_id, address1_city="Ulm")
-    address = page_url(company, "synchronize-selection", table="customer")
-    before = Job.objects.count()
-    operator.post(address, {})
-    assert Job.objects.count() == before
-    page = page_text(operator.post(address, {"selected": [str(one.system_id)]}))
-    assert all(
-        word in page for word in ("Send data update to Dataverse", "Get data update from Dataverse", "Merge data")
-    )
-    assert Job.objects.count() == before
-    token = page.split('name="selection" value="')[1].split('"')[0]
-    operator.post(address, {"selection": token, "way": "to"})
-    job = run_to_end(Job.objects.latest("pk"))
-    assert job.one_record and job.direction == "to_integration_table"
-    assert remote.rows("accounts")[0]["address1_city"] == "Bonn"
+from tests.sync.conftest import customer, page_text, page_url
 
 
 def test_a_mapping_is_synchronized_after_asking(company, customers, operator, remote):

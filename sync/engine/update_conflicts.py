@@ -1,0 +1,180 @@
+"""Conflicts of a chunk's pairs: what a person reads about them, who changed what last, and what was chosen for them.
+
+A pair that conflicts is put aside until all others of its chunk are decided. Then it is read once for all of them who
+changed both sides last; and each is decided again, now that it is known which side is newer.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from coupling.gateway import Gateway
+from coupling.models import IntegrationTableMapping
+from sync.engine.field_specs import Fields
+from sync.engine.field_values import SideValues
+from sync.engine.last_changes import Change, LastChange, read_last_changes
+from sync.engine.pairs import Pair, PairReader, Record
+from sync.engine.recorder import display_value
+from sync.models import ConflictChoice
+from sync.rules.changes import keep_local, keep_remote
+from sync.rules.plan import Conflict, Decision, FieldConflict, Picked, Write
+from sync.rules.resolving import Choice, Refused, newer, pick, seen
+from sync.rules.values import Side, ValueOrProblem
+
+Aside = tuple[Pair, Record, SideValues]
+
+
+class UpdateConflicts:
+    """The pairs of a chunk that conflict, and a job's choices for them. by_choice: whether the job carries some out."""
+
+    def __init__(
+        self,
+        mapping: IntegrationTableMapping,
+        gateway: Gateway,
+        fields: Fields,
+        reader: PairReader,
+        *,
+        job_id: int,
+        by_choice: bool,
+    ) -> None:
+        self.mapping, self.gateway, self.fields, self.reader = mapping, gateway, fields, reader
+        self.job_id, self.by_choice = job_id, by_choice
+        self._choices: dict[int, dict[str, Choice]] = {}
+        self._refused: dict[int, list[str]] = {}
+        self._aside: list[Aside] = []
+        self._last: dict[int, LastChange] = {}
+
+    def begin(self, pairs: Sequence[Pair]) -> None:
+        """Read what was chosen for the pairs of a chunk."""
+        self._aside, self._last, self._refused, self._choices = [], {}, {}, {}
+        if not self.by_choice:
+            return
+        ids = [pair.coupling.id for pair in pairs]
+        chosen = ConflictChoice.objects.filter(job=self.job_id, coupling_id__in=ids)
+        for coupling_id, fields in chosen.values_list("coupling_id", "fields"):
+            self._choices[coupling_id] = {name: Choice.load(one) for name, one in fields.items()}
+        self._look_up(pair for pair in pairs if pair.coupling.id in self._choices)
+
+    def picked(self, pair: Pair, sides: SideValues) -> Picked:
+        """Return what a person chose for fields of the pair; choices on values that changed since are left out."""
+        found: dict[str, Any] = {}
+        refused: list[str] = []
+        for name, choice in self._choices.get(pair.coupling.id, {}).items():
+            spec = self.fields.specs.get(name)
+            if spec is None or sides.local_values[name] == sides.remote_values[name]:
+                continue
+            what = pick(choice, spec, pair.base, sides.local_values[name], sides.remote_values[name])
+            if isinstance(what, Refused):
+                refused.append(what.sentence)
+            else:
+                found[name] = what
+        self._refused[pair.coupling.id] = refused
+        return found
+
+    def refusal(self, pair: Pair) -> str:
+        """Return why choices for the pair are not carried out, "" where all are."""
+        return " ".join(self._refused.get(pair.coupling.id, ()))
+
+    def newer(self, pair: Pair, sides: SideValues) -> dict[str, Side]:
+        """Return by field which side was changed last; nothing before that is read."""
+        if (last := self._last.get(pair.coupling.id)) is None:
+            return {}
+        known = _known(pair)
+        found = {}
+        for name, spec in self.fields.specs.items():
+            stored = known.get(name, {})
+            here = _changed(stored, "here", sides.local_values[name], last.of_field(spec.local_name))
+            there = _changed(stored, "there", sides.remote_values[name], last.there)
+            if (side := newer(here.at, there.at)) is not None:
+                found[name] = side
+        return found
+
+    def put_aside(self, decision: Decision, pair: Pair, local: Record, sides: SideValues) -> bool:
+        """Put a pair aside that conflicts, if it is not known yet who changed it; return whether it was.
+
+        Without a job nobody reads who it was: it is looked at only where the newer side is to win.
+        """
+        waiting = _waiting(decision)
+        if pair.coupling.id in self._last or not waiting or not (self.job_id or any(one.by_time for one in waiting)):
+            return False
+        self._aside.append((pair, local, sides))
+        return True
+
+    def take(self) -> Iterator[Aside]:
+        """Yield the pairs put aside, once it is read who changed them last."""
+        aside, self._aside = self._aside, []
+        if aside:
+            self._look_up(pair for pair, *_ in aside)
+            pairs = [pair for pair, *_ in aside]
+            self._last = read_last_changes(self.mapping, self.gateway, self.reader, pairs, named=bool(self.job_id))
+        yield from aside
+
+    def _look_up(self, pairs: Iterable[Pair]) -> None:
+        """Look up the partners of references that stand on neither side now: last common values, and typed ones."""
+        links = {name: spec for name, spec in self.fields.specs.items() if spec.kind == "link" and spec.field}
+        records, rows = [], []
+        for pair in pairs:
+            choices = self._choices.get(pair.coupling.id, {})
+            for name, spec in links.items():
+                if name in choices and choices[name].text:
+                    records.append({spec.local_name: choices[name].text.strip()})
+                if isinstance(known := pair.base.get(name), str):
+                    rows.append({spec.column.name: known})
+        if records or rows:
+            self.fields.prepare(records, rows)
+
+    def asks(self, pair: Pair) -> bool:
+        """Return whether the pair was put aside and is decided again."""
+        return pair.coupling.id in self._last
+
+    def describe(self, decision: Conflict | Write, pair: Pair) -> list[dict[str, Any]]:
+        """Return the fields that wait for a person as the pair keeps them."""
+        last, known = self._last.get(pair.coupling.id, LastChange()), _known(pair)
+        return [self._describe(one, pair, last, known) for one in _waiting(decision)]
+
+    def _describe(
+        self,
+        one: FieldConflict,
+        pair: Pair,
+        last: LastChange,
+        known: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        spec, values = self.fields.specs[one.name], pair.local.values if pair.local is not None else {}
+        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), one.name in pair.base
+        here = _changed(stored, "here", one.local, last.of_field(spec.local_name))
+        there = _changed(stored, "there", one.remote, last.there)
+        base_at = pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at else ""
+        if stored.get("base_at") and stored.get("base") == keep_remote(spec, base):
+            base_at = str(stored["base_at"])  # what was written since were other fields
+        return {
+            "name": one.name, "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
+            "local_value": display_value(one.local), "integration_value": display_value(one.remote),
+            "base_value": display_value(one.base) if has_base else None,
+            "here": keep_local(spec.field, values.get(spec.local_name)), "there": keep_remote(spec, one.remote),
+            "base": keep_remote(spec, base) if has_base else None,
+            "here_value": seen(one.local), "there_value": seen(one.remote),
+            "here_at": _text(here), "here_by": here.by, "there_at": _text(there), "there_by": there.by,
+            "base_at": base_at if has_base else "",
+            "kind": spec.kind if spec.kind in ("link", "choice") else spec.field.type if spec.field else "text",
+        }  # fmt: skip
+
+
+def _waiting(decision: Decision) -> Sequence[FieldConflict]:
+    if isinstance(decision, Conflict):
+        return decision.fields
+    return decision.waiting if isinstance(decision, Write) else ()
+
+
+def _known(pair: Pair) -> dict[str, Mapping[str, Any]]:
+    """Return what the pair's last conflict says of its fields, by name."""
+    return {one["name"]: one for one in (pair.coupling.conflict or {}).get("fields", ()) if "name" in one}
+
+
+def _changed(stored: Mapping[str, Any], side: str, value: ValueOrProblem, last: Change) -> Change:
+    """Return the last change of a field on a side: the one that is stored, where it held this value then already."""
+    if stored.get(f"{side}_at") and stored.get(f"{side}_value") == seen(value):
+        return Change.stored(stored, side)
+    return last
+
+
+def _text(change: Change) -> str:
+    return change.at.isoformat() if change.at is not None else ""

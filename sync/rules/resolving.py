@@ -1,0 +1,140 @@
+"""What a person chose for fields that both sides changed, and whether both sides are still as they saw them: pure.
+
+A choice is made on values that were read some time ago, and carried out when the job has its turn. So it holds what
+both sides had then. A side that has neither that nor the result now was changed meanwhile: the choice is not carried
+out, and the person reads what changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.vocabulary import ConflictOption, Word
+from sync.rules.canonical import FieldSpec, canonical_local
+from sync.rules.changes import local_value
+from sync.rules.plan import Put
+from sync.rules.quotes import quote
+from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
+
+_NEEDED = {"integer": "a whole number", "number": "a number", "date": "a date (2026-01-31)", "boolean": "Yes or No"}
+UNKNOWN = "\x1f"
+"""Stands for a value that cannot be transferred, in what a person saw."""
+
+
+class Take(Word):
+    """What a person takes for a field."""
+
+    HERE = "here", "Value here"
+    THERE = "there", "Value in Dataverse"
+    COMMON = "base", "Last common value"
+    VALUE = "value", "Another value"
+
+
+class Rule(Word):
+    """What many fields take at once."""
+
+    NEWEST = "newest", "Newer wins"
+    HERE = "here", "Send data update to integration table"
+    THERE = "there", "Get data update from integration table"
+    COMMON = "base", "Keep the last common value"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose for a field, and the canonical values that both sides had then; text: what they typed."""
+
+    take: Take
+    here: Value
+    there: Value
+    text: str = ""
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {"take": self.take.value, "here": self.here, "there": self.there, "text": self.text}
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> "Choice":
+        """Return the choice that was stored."""
+        return cls(Take(stored["take"]), stored["here"], stored["there"], stored.get("text", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a choice is not carried out."""
+
+    sentence: str
+
+
+def seen(value: ValueOrProblem) -> Value:
+    """Return a value as a choice keeps it."""
+    return UNKNOWN if isinstance(value, Problem) else value
+
+
+def typed(field: LocalColumn, text: str) -> Any:
+    """Return what a person typed as the local field holds it. Raises ValueError with what is wrong."""
+    text = text.strip()
+    if field.type == "boolean":
+        text = {"yes": "Yes", "true": "Yes", "no": "No", "false": "No"}.get(text.lower(), text)
+    if not text and field.required:
+        raise ValueError(f"{field.caption} needs a value.")
+    if field.max_length is not None and len(text) > field.max_length:
+        raise ValueError(f"{field.caption} takes at most {field.max_length} characters; these are {len(text)}.")
+    if field.choices and text:
+        known = {label.casefold(): value for value, label in field.choices} | {one: one for one, _ in field.choices}
+        if (found := known.get(text) or known.get(text.casefold())) is None:
+            raise ValueError(f"{field.caption} has no choice {quote(text)}.")
+        return found
+    try:
+        return local_value(field, text.upper() if field.upper_case else text or None)
+    except (ValueError, ArithmeticError):
+        needed = _NEEDED.get(field.type, "another value")
+        raise ValueError(f"{field.caption} needs {needed}, not {quote(text)}.") from None
+
+
+def pick(
+    choice: Choice, spec: FieldSpec, base: Mapping[str, Value], local: ValueOrProblem, remote: ValueOrProblem
+) -> ConflictOption | Put | Refused:
+    """Return what the plan makes of a choice; or why it is not carried out."""
+    target: Value = choice.here if choice.take is Take.HERE else choice.there
+    if choice.take is Take.COMMON:
+        if spec.name not in base:
+            return Refused(f"{spec.caption} has no last common value: the two were never alike.")
+        target = base[spec.name]
+    elif choice.take is Take.VALUE:
+        try:
+            found = canonical_local(spec, typed(spec.field, choice.text)) if spec.field is not None else None
+        except ValueError as error:
+            return Refused(str(error))
+        if isinstance(found, Problem):
+            return Refused(found.user_message)
+        target = found
+    for where, before, now in (("here", choice.here, seen(local)), ("in Dataverse", choice.there, seen(remote))):
+        if now not in (before, target):
+            return Refused(
+                f"{spec.caption} {where} was {_told(before)} when it was chosen and is {_told(now)} now, so the choice "
+                "was not carried out. Choose again."
+            )
+    if choice.take is Take.HERE:
+        return ConflictOption.SEND
+    return ConflictOption.GET if choice.take is Take.THERE else Put(target)
+
+
+def _told(value: Value) -> str:
+    return "blank" if value is None else "not valid" if value == UNKNOWN else quote(str(value))
+
+
+def newer(here_at: datetime | None, there_at: datetime | None) -> Side | None:
+    """Return the side that was changed last; None where it is not known, or both were at once."""
+    if here_at is None or there_at is None or here_at == there_at:
+        return None
+    return Side.LOCAL if here_at > there_at else Side.INTEGRATION
+
+
+def take_by_rule(rule: Rule, newest: Side | None, *, has_base: bool) -> Take | None:
+    """Return what a field takes by a rule; None where the rule cannot tell."""
+    if rule is Rule.COMMON:
+        return Take.COMMON if has_base else None
+    if rule is Rule.NEWEST:
+        return None if newest is None else Take.HERE if newest is Side.LOCAL else Take.THERE
+    return Take.HERE if rule is Rule.HERE else Take.THERE

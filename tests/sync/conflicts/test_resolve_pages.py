@@ -1,0 +1,203 @@
+"""The page Resolve Update Conflicts, requested as a browser without scripts does: fields, rules, deletions."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from jobs.models import Job
+from jobs.running.waiting import run_to_end
+from masterdata.models import Company, Customer
+from sandbox.testing import Sandbox
+from sync.models import ConflictChoice
+from tests.sync.conflicts.test_fields import CITY, PHONE, both, connect_and_pair
+from tests.sync.conftest import (
+    accounts,
+    coupling_of,
+    page_text,
+    page_url,
+    patch,
+    signed_in,
+    synchronize,
+    update_mapping,
+)
+from tests.sync.deletions.test_services import delete_in_sql
+
+
+@pytest.fixture
+def company(connected: Callable[..., Company]) -> Company:
+    """Return a company with three pairs that were synchronized."""
+    return connected("Conflicts on a Page", connect_and_pair)
+
+
+@pytest.fixture
+def pair(company: Company, customers: IntegrationTableMapping, remote: Sandbox) -> Customer:
+    """Change City and Phone No. of a record on both sides, and synchronize."""
+    record = Customer.objects.filter(company=company).earliest("no")
+    patch(remote, coupling_of(customers, record).integration_id, address1_city="Ulm", telephone1="3")
+    record.city, record.phone_no = "Köln", "2"
+    record.save()
+    synchronize(customers)
+    return record
+
+
+def form_of(page: str) -> dict[str, str]:
+    """Return what the page's form sends of itself."""
+    return dict(re.findall(r'<input type="hidden" name="([\w-]+)" value="([^"]*)"', page))
+
+
+def keys_of(page: str) -> list[str]:
+    """Return the names of the choices on the page, in their order."""
+    return list(dict.fromkeys(re.findall(r'name="choice-([\d-]+)"', page)))
+
+
+def test_choices_are_carried_out_and_what_is_not_chosen_stays_on_the_page(
+    company: Company, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    for word in ("Köln", "Ulm", "Bonn", "Value here", "Last common value", "both sides", "1 pair waits for you"):
+        assert word in page, word
+    city, phone = keys_of(page)
+    form = form_of(page)
+    operator.post(page_url(company, "resolve"), {**form, f"choice-{city}": "there"})
+    job = Job.objects.latest("pk")
+    assert str(job.requested_by) == "operator"
+    run_to_end(job)
+    assert both(pair, remote) == ("Ulm", "Ulm", "2", "3")
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    assert "Ulm" not in page and "Phone No." in page
+    (phone,) = keys_of(page)
+    operator.post(page_url(company, "resolve"), {**form_of(page), f"typed-{phone}": "4"})
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote)[2:] == ("4", "4"), "what is typed counts without a choice"
+    assert "No conflicts" in page_text(operator.get(page_url(company, "conflicts")))
+
+
+def test_nothing_chosen_does_nothing_and_a_value_that_does_not_fit_is_said_at_its_field(
+    company: Company, pair: Customer, operator: Client
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    before, (city, phone) = Job.objects.count(), keys_of(page)
+    operator.post(page_url(company, "resolve"), form_of(page))
+    wrong = {**form_of(page), f"choice-{city}": "value", f"typed-{city}": "x" * 99, f"choice-{phone}": "there"}
+    again = page_text(operator.post(page_url(company, "resolve"), wrong))
+    assert "City takes at most" in again and 'aria-invalid="true"' in again and "x" * 99 in again
+    assert re.search(rf'name="choice-{phone}"\s+value="there"\s+checked', again), "the other choices are kept"
+    assert Job.objects.count() == before and not ConflictChoice.objects.exists()
+
+
+def test_what_changed_since_the_page_was_made_is_refused_with_what_changed(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    city, phone = keys_of(page)
+    pair.city = "Mainz"
+    pair.save()
+    synchronize(customers)
+    form = {**form_of(page), f"choice-{city}": "here", f"choice-{phone}": "here"}
+    operator.post(page_url(company, "resolve"), form)
+    said = page_text(operator.get(page_url(company, "conflicts")))
+    assert "City here was “Köln” and is “Mainz” now. Choose again." in said
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote) == ("Mainz", "Ulm", "2", "2"), "the field that was as the person saw it is written"
+
+
+def test_one_side_for_the_selected_pairs_counts_for_what_the_page_showed_alone(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    pair.city = "Mainz"
+    pair.save()
+    synchronize(customers)
+    chosen = {**form_of(page), "choice": "get", "selected": [coupling_of(customers, pair).pk]}
+    operator.post(page_url(company, "resolve"), chosen)
+    assert "City here was “Köln” and is “Mainz” now" in page_text(operator.get(page_url(company, "conflicts")))
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote) == ("Mainz", "Ulm", "3", "3")
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    operator.post(page_url(company, "resolve"), {**form_of(page), **chosen, **form_of(page)})
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote)[:2] == ("Ulm", "Ulm")
+
+
+def test_a_form_that_was_tampered_with_chooses_nothing(company: Company, pair: Customer, operator: Client) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    before, form = Job.objects.count(), form_of(page)
+    seen = next(name for name in form if name.startswith("seen-"))
+    operator.post(page_url(company, "resolve"), {**form, seen: "x", f"choice-{keys_of(page)[0]}": "here"})
+    assert Job.objects.count() == before
+
+
+def test_a_rule_is_previewed_before_it_is_carried_out(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    asked = {"rule": "there", "field": PHONE, "selected": [coupling_of(customers, pair).pk]}
+    before = Job.objects.count()
+    nothing = operator.post(page_url(company, "resolve-rule"), {**asked, "selected": []})
+    assert nothing.status_code == 302
+    preview = page_text(operator.post(page_url(company, "resolve-rule"), asked))
+    assert "1 field of 1 pair would be chosen. 1 record here and 0 rows in Dataverse would be written." in preview
+    assert "Resolve 1 Field" in preview and "Phone No." in preview and Job.objects.count() == before
+    pair.phone_no = "9"
+    pair.save()
+    synchronize(customers)
+    again = page_text(operator.post(page_url(company, "resolve-rule"), form_of(preview)))
+    assert "changed since the preview was made" in again
+    operator.post(page_url(company, "resolve-rule"), form_of(again))
+    run_to_end(Job.objects.latest("pk"))
+    assert both(pair, remote) == ("Köln", "Ulm", "3", "3")
+    assert CITY in str(coupling_of(customers, pair).conflict)
+
+
+def test_pairs_deleted_on_one_side_are_restored_uncoupled_or_deleted_on_the_same_page(
+    company: Company, customers: IntegrationTableMapping, operator: Client, remote: Sandbox
+) -> None:
+    records = list(Customer.objects.filter(company=company).order_by("no"))
+    delete_in_sql(records)
+    operator.post(page_url(company, "find-deleted"))
+    run_to_end(Job.objects.filter(mapping_name="CUSTOMER").latest("pk"))
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    assert "10000 Customer 0 (deleted)" in page and "3 pairs wait for you" in page
+    lines = {line.local_key: line.pk for line in UndoneRecord.objects.all()}
+
+    def act(client: Client, name: str, key: str, **more: str) -> str:
+        form = {"selected": [lines[key]], "list": "deleted", **more}
+        answer = client.post(page_url(company, name), form)
+        return answer.content.decode()
+
+    act(operator, "restore", "10000")
+    run_to_end(Job.objects.latest("pk"))
+    assert Customer.objects.filter(company=company, name="Customer 0").exists()
+    act(operator, "delete-couplings", "10001")
+    run_to_end(Job.objects.latest("pk"))
+    assert Coupling.objects.count() == 2 and "Customer 1" in accounts(remote)
+    update_mapping(company, brakes={"deleted": 0})
+    administrator = signed_in("Administrator")
+    asked = act(administrator, "delete-records", "10002")
+    assert "the brake stops above 0" in asked and "Delete 1 Record Beyond the Brake" in asked
+    count = Job.objects.count()
+    act(administrator, "delete-records", "10002", confirmed="yes")
+    assert Job.objects.count() == count, "who does not say so does not go beyond the brake"
+    administrator.post(page_url(company, "delete-records"), form_of(asked))
+    run_to_end(Job.objects.latest("pk"))
+    assert "Customer 2" not in accounts(remote) and not UndoneRecord.objects.exists()
+
+
+def test_the_list_of_what_is_undone_leads_to_both_logs_and_says_which_side_exists(
+    company: Company, customers: IntegrationTableMapping, operator: Client
+) -> None:
+    record = Customer.objects.filter(company=company).earliest("no")
+    delete_in_sql([record])
+    operator.post(page_url(company, "find-deleted"))
+    run_to_end(Job.objects.filter(mapping_name="CUSTOMER").latest("pk"))
+    page = page_text(operator.get(page_url(company, "skipped")))
+    for word in ("Coupled Record Exists", "Synchronization Log", "Uncoupling Log", "type=uncoupling"):
+        assert word in page, word
+    line = UndoneRecord.objects.get()
+    answer = operator.post(page_url(company, "left-out-log"), {"selected": [line.pk]})
+    assert f"record={record.system_id}" in answer["Location"]
+    operator.post(page_url(company, "delete-couplings"), {"selected": [line.pk]})
+    run_to_end(Job.objects.latest("pk"))
+    assert not UndoneRecord.objects.exists()

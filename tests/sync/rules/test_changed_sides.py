@@ -1,0 +1,60 @@
+"""Which side of a pair changed, and what a write would overwrite: every case of one field as a table."""
+
+import pytest
+
+from core.vocabulary import Direction
+from sync.rules.bases import LOCAL
+from sync.rules.changed_sides import Changed, PairChanges, default_way, pair_changes
+from sync.rules.plan import FieldRule
+
+BOTH, TO, FROM = Direction.BIDIRECTIONAL, Direction.TO, Direction.FROM
+NEITHER, HERE, THERE, ON_BOTH = Changed.NEITHER, Changed.HERE, Changed.THERE, Changed.BOTH
+
+
+@pytest.mark.parametrize(
+    ("direction", "overwrites", "base", "local", "remote", "changed", "lost_there", "lost_here"),
+    [
+        (BOTH, True, "a", "a", "a", NEITHER, False, False),
+        (BOTH, True, "a", "b", "b", NEITHER, False, False),
+        (BOTH, True, "a", "b", "a", HERE, False, True),
+        (BOTH, True, "a", "a", "b", THERE, True, False),
+        (BOTH, True, "a", "b", "c", ON_BOTH, True, True),
+        (BOTH, True, None, "b", "c", ON_BOTH, False, False),
+        # One way, only what the master changed is written.
+        (TO, False, "a", "b", "a", HERE, False, False),
+        (TO, False, "a", "a", "b", NEITHER, False, False),
+        (TO, False, "a", "b", "c", HERE, True, False),
+        (FROM, False, "a", "a", "b", THERE, False, False),
+        (FROM, False, "a", "b", "a", NEITHER, False, False),
+        (FROM, False, "a", "b", "c", THERE, False, True),
+    ],
+)
+def test_what_changed_and_what_would_be_lost(
+    direction: Direction, overwrites: bool, base: str | None, local: str, remote: str, changed: Changed,
+    lost_there: bool, lost_here: bool,
+) -> None:  # fmt: skip
+    known = {} if base is None else {"f": base}
+    found = pair_changes([FieldRule("f", direction)], known, {"f": local}, {"f": remote}, overwrites=overwrites)
+    assert found == PairChanges(changed, ("f",) if lost_there else (), ("f",) if lost_here else ())
+
+
+def test_a_side_that_reads_otherwise_by_its_rules_is_compared_with_its_own_base() -> None:
+    base = {"f": "Eve", "f" + LOCAL: "EVE"}
+    found = pair_changes([FieldRule("f")], base, {"f": "EVE"}, {"f": "Eve"}, overwrites=True)
+    assert found == PairChanges(NEITHER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "way"),
+    [
+        ([], "merge"),
+        ([NEITHER], "merge"),
+        ([HERE, NEITHER], "to"),
+        ([THERE], "from"),
+        ([HERE, THERE], "merge"),
+        ([ON_BOTH], "merge"),
+        ([HERE, ON_BOTH], "merge"),
+    ],
+)
+def test_the_default_goes_the_way_of_the_side_that_alone_changed(changes: list[Changed], way: str) -> None:
+    assert default_way(changes) == way
