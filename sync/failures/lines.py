@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from coupling.failures import compared
 from coupling.failures.candidates import CandidateRow, FailureSeen, FailuresSeen, look_at
+from coupling.failures.choosing import default_candidate
 from coupling.failures.compared import Part
 from coupling.matching.alike import NAME
 from coupling.matching.near_misses import difference
@@ -19,7 +20,6 @@ from jobs import display
 from jobs.models import Job, Reason
 from jobs.pages import lists as listings
 from masterdata.models import Company
-from sync.failures.choosing import default_candidate
 from ui.kit import Cell, Link, Status
 from ui.links import company_url
 

@@ -14,7 +14,7 @@ from jobs.models import Job
 from masterdata.models import Customer
 from sync.coupling_setup import services as by_hand
 from sync.failures import services
-from sync.failures.choosing import default_candidate
+from coupling.failures.choosing import default_candidate
 from sync.tasks import find_deleted_records
 from tests.sync.conftest import make_unreachable, patch
 from tests.sync.failures.conftest import CALGARY, IRIS, PINE_ID, fail
