@@ -220,3 +220,27 @@ def test_the_page_asks_few_questions_however_many_records(
     with django_assert_max_num_queries(32):
         page = client.get(url(preview, page="3"))
     assert "101 to 120 of 120" in text(page)
+
+
+def test_the_pairs_say_what_the_next_synchronization_would_write_and_the_box_adds_it_up(
+    as_, customers, accounts, customer_mapping, remote
+):
+    customers([{"name": name, "city": "Oslo"} for name in ("Same", "Written", "Both")])
+    same = {"address1_city": "Oslo"}
+    accounts([{"name": "Same", **same}, {"name": "Written", "address1_city": "Bergen"}, {"name": "Both", **same}])
+    found = previewed(customer_mapping, NAME[:1], synchronize=True, conflicts="send").preview
+    remote.control("DELETE", "requests")
+    client = as_("Operator")
+    page = client.get(url(found))
+    assert "Then synchronized" in text(page)
+    assert "At once: Synchronize After Coupling is on." in text(page)
+    shown = page.content.decode()
+    written = Customer.objects.get(name="Written")
+    assert f"/records/customer/{written.system_id}/" in shown
+    assert re.search(r"set-up-coupling/\?mapping=CUSTOMER&amp;row=[0-9a-f-]+&amp;show=different", shown), shown
+    requests = remote.requests()
+    assert (requests["writes"], requests["total"] < 8) == (0, True)
+    remote.control("DELETE", "requests")
+    client.get(url(found, q="Same"))
+    assert remote.requests()["total"] == 0  # known for a while
+    assert not pairs(customer_mapping)
