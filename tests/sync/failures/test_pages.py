@@ -114,7 +114,9 @@ def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, oper
     remote.control("PUT", "clock", {"offset_s": 5})  # Dataverse tells when a row was changed by the second
     remote.load({"accounts": [{**RIDGE, "name": "Ridge Boatyard Ltd"}]})
     page = page_text(operator.get(page_url(company, "failures"), {"ignored": "yes"}))
-    assert page.count("Changed in Dataverse since. The next synchronization, or job that tries it, lists it again.") == 1
+    assert (
+        page.count("Changed in Dataverse since. The next synchronization, or job that tries it, lists it again.") == 1
+    )
     operator.post(page_url(company, "failures-stop-ignoring"), {"selected": pk_of("10010"), "ignored": "yes"})
     assert [one.local_key for one in standing(company)] == ["10010", "10020", "10030"]
 
