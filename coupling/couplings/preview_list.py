@@ -1,7 +1,7 @@
 """The list of a preview's page: a tab for what was found, its columns, what changed since, and the boxes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -118,7 +118,7 @@ class PreviewList:
     def _columns(self) -> list[Column]:
         caption = self.table.caption
         first = [
-            Column("record", f"{caption} here", self._record),
+            Column("record", f"{caption} here", self._record, narrow="narrow"),
             Column("no", "No.", lambda row: row.record.key),
         ]
         if self.preview.is_carried_out and self.tab.found[0] is not Found.LEFT_OUT:
@@ -133,7 +133,8 @@ class PreviewList:
         if self.tab.name == "couple":
             matched_by = Column("by", "Matched by", self._matched_by)
             will = [] if self.preview.is_carried_out else [Column("will", "Will change", self._will)]
-            return [*first, row, matched_by, here, there, *will, since]
+            beside = [replace(one, wrap=False, narrow="narrow") for one in (row, matched_by, here, there)]
+            return [*first, *beside, *will, since]
         if self.tab.name == "left-out":
             return [*first, Column("reason", "Reason", lambda one: Reason(one.record.told["reason"]).label), why]
         if self.tab.name == "near":
