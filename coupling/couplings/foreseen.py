@@ -70,24 +70,29 @@ class ForeseenPairs:
         return self.by_record.get(one.local_id)
 
 
-def foresee(preview: CouplingPreview, shown: Sequence[PreviewedRecord] = ()) -> ForeseenPairs:
+def foresee(preview: CouplingPreview, ticks: PreviewTicks, shown: Sequence[PreviewedRecord] = ()) -> ForeseenPairs:
     """Return what would become of a preview's first pairs, and of those shown where they are others."""
     if not _tellers or preview.mapping.uid_kind == "option":
         return ForeseenPairs()
     key = f"coupling.foreseen.{preview.pk}"
-    known: dict[bytes, Foreseen] | None = cache.get(key)
-    first = [row.record for row in PreviewRecords(preview, (Found.COUPLE,), ticks=PreviewTicks(preview))[0:LOOKED_AT]]
-    wanted = {one.local_id: one for one in [*first, *shown] if one.rows}
-    missing = [one for one in wanted.values() if known is None or one.local_id not in known]
+    known, first = cache.get(key) or ({}, None)
+    missing = [one for one in shown if one.rows and one.local_id not in known]
+    if first is None:
+        pairs = [row.record for row in PreviewRecords(preview, (Found.COUPLE,), ticks=ticks)[0:LOOKED_AT]]
+        missing, first = [*missing, *pairs], [one.local_id for one in pairs]
     if missing:
-        asked = CouplingParameters.load(preview.job.parameters)
-        pairs = [(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id)) for one in missing]
         try:
-            told = _tellers[0](preview.mapping, asked, pairs)
+            known = known | _tell(preview, missing)
         except (Refusal, DataverseError) as error:
             return ForeseenPairs(problem=error.message)
-        gone = Foreseen(why="Either side is gone.")
-        known = (known or {}) | {one.local_id: told.get(UUID(bytes=one.local_id), gone) for one in missing}
-        cache.set(key, known, KNOWN_S)
-    known = known or {}
-    return ForeseenPairs(known, [known[one.local_id] for one in first if one.local_id in known])
+        cache.set(key, (known, first), KNOWN_S)
+    return ForeseenPairs(known, [known[local_id] for local_id in first if local_id in known])
+
+
+def _tell(preview: CouplingPreview, records: Sequence[PreviewedRecord]) -> dict[bytes, Foreseen]:
+    """Return what would become of these pairs. Raises Refusal, DataverseError."""
+    asked = CouplingParameters.load(preview.job.parameters)
+    pairs = [(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id)) for one in records]
+    told = _tellers[0](preview.mapping, asked, pairs)
+    gone = Foreseen(why="Either side is gone.")
+    return {one.local_id: told.get(UUID(bytes=one.local_id), gone) for one in records}

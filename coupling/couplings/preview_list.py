@@ -142,7 +142,7 @@ class PreviewList:
         if self.tab.name == "several":
             return [*first, here, Column("rows", "Rows in Dataverse", self._candidates, wrap=True), why, since]
         if self.tab.name == "taken":
-            return [*first, here, row, Column("partner", "Coupled to", self._partner, wrap=True), why, since]
+            return [*first, here, there, row, Column("partner", "Coupled to", self._partner, wrap=True), why, since]
         return [*first, here, why, since]
 
     @cached_property
@@ -156,7 +156,7 @@ class PreviewList:
     @cached_property
     def foreseen(self) -> ForeseenPairs:
         """What synchronization would do to the first pairs of the preview."""
-        return foresee(self.preview)
+        return foresee(self.preview, self.ticks)
 
     def _look(self, given: Sequence[PreviewedRecord]) -> dict[bytes, Change]:
         return (changes_of_pairs if self.tab.name == "couple" else changes_of_records)(self.preview, given)
@@ -166,7 +166,7 @@ class PreviewList:
         found = self.changes
         if self.tab.name == "couple" and not self.preview.is_carried_out and not self.foreseen.problem:
             beyond = [row.record for row in rows if self.foreseen.of(row.record) is None]
-            self._beyond = foresee(self.preview, beyond) if beyond else self._beyond
+            self._beyond = foresee(self.preview, self.ticks, beyond) if beyond else self._beyond
         self._changes = self._look([row.record for row in rows]) if found is None else found
 
     def _record(self, row: FoundRecord) -> Cell:

@@ -15,6 +15,7 @@ from jobs.models import Job
 from masterdata.models import Customer
 from tests.coupling.conftest import pairs, previewed, run
 from tests.coupling.couplings.test_pages import as_, text, typed
+from tests.sync.conftest import make_unreachable
 
 __all__ = ["as_"]
 
@@ -244,3 +245,10 @@ def test_the_pairs_say_what_the_next_synchronization_would_write_and_the_box_add
     client.get(url(found, q="Same"))
     assert remote.requests()["total"] == 0  # known for a while
     assert not pairs(customer_mapping)
+
+
+def test_while_dataverse_does_not_answer_the_page_says_that_it_does_not_know_what_would_change(as_, preview):
+    make_unreachable(preview.mapping.company)
+    page = text(as_("Operator").get(url(preview)))
+    assert "Then synchronized Not known now." in page
+    assert "not read" in page
