@@ -19,7 +19,7 @@ from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
 from coupling.couplings.suggest_job import suggest
 from coupling.couplings.uncouple_job import uncouple
-from coupling.failures.settle_job import match_or_settle
+from coupling.failures.settle_job import label_of, match_or_settle
 from coupling.failures.standing import note_failed
 from coupling.failures.unsettled_jobs import unsettled_jobs
 from coupling.mapping_files.difference import filter_words, summary
@@ -49,7 +49,7 @@ from ui.links import company_url
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    jobs.register(Type.COUPLING, match_or_settle, label="match-based coupling")
+    jobs.register(Type.COUPLING, match_or_settle, label="match-based coupling", label_of=label_of)
     jobs.register(Type.PREVIEW, preview, label="preview of match-based coupling")
     jobs.register(Type.SUGGESTION, suggest, label="suggestion of matching criteria")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")

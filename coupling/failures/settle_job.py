@@ -22,9 +22,11 @@ from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, Settle
 from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, FailedRecord, IntegrationTableMapping, Method
-from jobs.models import JobRecord, Outcome, Reason
+from jobs.models import Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 
+DESCRIPTIONS = {Settle.COUPLE: "Couple to Candidate", Settle.IGNORE: "Ignore failed records"}
+"""What the jobs are called."""
 PART = 500
 """Records that one checkpoint settles."""
 NOT_CHOSEN = "No row is chosen for the record, and none stands out that may be coupled. Choose one in its line."
@@ -39,6 +41,14 @@ def match_or_settle(context: JobContext) -> None:
         couple(context)
     else:
         _Settling(context, asked).run()
+
+
+def label_of(job: Job) -> str:
+    """Return what the card of a job that settles failed records says it does; "" of other coupling jobs.
+
+    By its description: lists do not read the parameters of jobs.
+    """
+    return job.description.lower() if job.description in DESCRIPTIONS.values() else ""
 
 
 class _Settling:

@@ -14,6 +14,7 @@ from coupling.brakes import Brakes
 from coupling.couplings.by_hand import RowsSeen, require_row
 from coupling.couplings.services import couple_by_hand, start_coupling
 from coupling.failures.services import reason_of
+from coupling.failures.settle_job import DESCRIPTIONS
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, Settle
 from coupling.mappings.services import exclusive_key
@@ -88,24 +89,24 @@ def couple_by_job(
     be, or with the one nearly alike that stands out. Nothing is transferred. Raises EmptySelection, Refusal.
     """
     pairs = tuple(chosen)
-    return _settle(failed, CouplingParameters(settle=Settle.COUPLE, chosen=pairs), "Couple to Candidate", user)
+    return _settle(failed, CouplingParameters(settle=Settle.COUPLE, chosen=pairs), user)
 
 
 def ignore_by_job(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) -> list[Started]:
     """Queue that failed records are ignored, however many, for a reason. Raises EmptySelection, Refusal."""
     said = reason_of(because)
-    return _settle(failed, CouplingParameters(settle=Settle.IGNORE, because=said), "Ignore failed records", user)
+    return _settle(failed, CouplingParameters(settle=Settle.IGNORE, because=said), user)
 
 
 @transaction.atomic
-def _settle(failed: "QuerySet[FailedRecord]", asked: CouplingParameters, text: str, user: Any) -> list[Started]:
+def _settle(failed: "QuerySet[FailedRecord]", asked: CouplingParameters, user: Any) -> list[Started]:
     started = []
     for mapping, lines in _by_mapping(failed).items():
         if asked.settle is Settle.COUPLE:
             require_rows(mapping)
         job = jobs.start(
             company=mapping.company, type=Type.COUPLING, mapping_name=mapping.name,
-            exclusive_key=exclusive_key(mapping), direction=mapping.direction, description=text,
+            exclusive_key=exclusive_key(mapping), direction=mapping.direction, description=DESCRIPTIONS[asked.settle],
             parameters=asked.dump(), selection=_ids(lines), user=user,
         )  # fmt: skip
         started.append(Started(job, lines))

@@ -8,6 +8,7 @@ from coupling.failures import services as failures
 from coupling.failures import settle_job
 from coupling.failures.standing import standing
 from coupling.models import Coupling, FailedRecord
+from jobs import display
 from jobs.models import Job
 from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
@@ -40,6 +41,7 @@ def test_each_is_coupled_with_the_row_chosen_or_the_one_that_stands_out_and_the_
     iris = Customer.objects.get(no="10020")
     job = settled(services.couple_by_job(failed=standing(company), chosen=[(iris.system_id, CALGARY)]))
     assert (job.message, job.counters["total"]) == ("2 coupled, 2 left as they were.", 4)
+    assert display.title(job) == "CUSTOMER, couple to candidate"
     assert told(job) == {
         "10010": ("skipped", "already_coupled", settle_job.NOT_CHOSEN),
         "10020": ("coupled", "", "The row was chosen in the record's line."),
