@@ -16,6 +16,7 @@ from coupling.couplings.services import description
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, show_error
 from coupling.records import lists as records
+from coupling.records.which_mapping import NAME, ask_which, chosen_mapping
 from jobs.models import Job, Outcome, Reason
 from jobs.pages import lists as listings
 from jobs.pages.started import redirect_to_job
@@ -26,7 +27,7 @@ from sync.conflicts.conflicts_page import conflicts_listing
 from sync.conflicts.skipped_page import skipped_listing
 from sync.coupling_setup import services
 from sync.coupling_setup.asked import NEW, Asked
-from sync.coupling_setup.page import TITLE, SetUpPage, mapping_for
+from sync.coupling_setup.page import TITLE, SetUpPage
 from ui import listing, render
 from ui.kit import Action, FastTab, Link, Page, Table
 from ui.links import company_url
@@ -200,16 +201,19 @@ def create_in_dataverse(request: HttpRequest, company: str, table: str) -> HttpR
     chosen = records.selected_records(request, owner, what)
     if not chosen:
         return listing.nothing_selected(request, back)
+    mappings = records.mappings_of(owner, what)
+    mapping = chosen_mapping(request, mappings)
+    if mapping is None and mappings:
+        return ask_which(request, owner, what, chosen, mappings, title="Create in Dataverse")
     if chosen.count > 1 and request.POST.get("confirmed") != "yes":
         text = (
             f"A row is created in Dataverse for each of the {chosen.count:,} selected records that is not coupled, and "
             "coupled with it. What is coupled already stays as it is."
         )
-        values = {"selection": chosen.token, "confirmed": "yes"}
+        values = {"selection": chosen.token, "confirmed": "yes", NAME: mapping.name if mapping is not None else ""}
         act = Action("Create in Dataverse", request.path, "post", "add", values=values, primary=True)
         return render.confirm(request, title="Create in Dataverse", text=text, action=act, back=back, company=owner)
     try:
-        mapping = mapping_for(owner, what)
         if mapping is None:
             raise NotUsable(f"{what.caption_plural} have no integration table mapping to create rows by.")
         ids = chosen.rows.values_list("system_id", flat=True)

@@ -13,6 +13,7 @@ from core.vocabulary import Direction
 from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
+from coupling.records.which_mapping import NAME, ask_which, chosen_mapping, that_couple
 from jobs.models import Job
 from jobs.pages.started import redirect_to_job
 from masterdata.catalog import LocalTable
@@ -35,11 +36,15 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         return listing.nothing_selected(request, back)
     way = request.POST.get("way", "")
     try:
-        mapping = _mapping_of(owner, local_table)
+        mappings = that_couple(_mappings_of(owner, local_table), selected)
+        mapping = chosen_mapping(request, mappings)
+        if mapping is None:
+            return ask_which(request, owner, local_table, selected, mappings, title="Synchronize Now")
         if mapping.direction == Direction.BIDIRECTIONAL and way not in WAYS:
             count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
             crumb = Link(local_table.caption_plural, back)
-            return ask_direction(request, owner, f"{count} of {mapping.name}", selected, crumb)
+            carried = {NAME: mapping.name}
+            return ask_direction(request, owner, f"{count} of {mapping.name}", selected, crumb, carried)
         direction, conflict = WAYS.get(way, WAYS["merge"])
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
@@ -51,13 +56,13 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     return redirect_to_jobs(request, owner, [job], back)
 
 
-def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
-    """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
+def _mappings_of(company: Company, table: LocalTable) -> list[IntegrationTableMapping]:
+    """Return the mappings that records of a table are synchronized by. Raises Refusal where nothing can be."""
     require_enabled(company)
-    mapping = next(iter(records.mappings_of(company, table)), None)
-    if mapping is None:
+    mappings = records.mappings_of(company, table)
+    if not mappings:
         raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
-    return mapping
+    return mappings
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
