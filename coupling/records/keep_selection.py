@@ -30,9 +30,9 @@ def store_from_list(
         return HttpResponseRedirect(back)
     if coupled:
         mappings = list(which_mapping.that_couple(mappings, selected))
-    mapping = which_mapping.chosen_mapping(request, mappings)
-    if mapping is None:
-        return which_mapping.ask_which(request, company, table, selected, mappings, title=title)
+    mapping = which_mapping.find_or_ask(request, company, table, selected, mappings, title=title)
+    if isinstance(mapping, HttpResponse):
+        return mapping
     local_ids = selected.rows.order_by(table.key).values_list("system_id", flat=True).iterator(chunk_size=5000)
     return selections.store_selection(mapping=mapping, local_ids=local_ids, user=request.user)
 

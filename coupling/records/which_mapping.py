@@ -1,7 +1,6 @@
 """Which mapping an action on records of a list is about, where their table has several."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -25,11 +24,20 @@ class _MappingForm(forms.Form):
     selection = forms.CharField(widget=forms.HiddenInput)
 
 
-def chosen_mapping(request: HttpRequest, mappings: Sequence[IntegrationTableMapping]) -> IntegrationTableMapping | None:
-    """Return the mapping that the request names, or the only one there is; None where it has to be asked for."""
+def find_or_ask(
+    request: HttpRequest,
+    company: Company,
+    table: LocalTable,
+    selected: listing.Selection,
+    mappings: Sequence[IntegrationTableMapping],
+    *,
+    title: str,
+) -> IntegrationTableMapping | HttpResponse:
+    """Return the mapping that the request names, or the only one there is; else the question for it."""
     if len(mappings) == 1:
         return mappings[0]
-    return next((one for one in mappings if one.name == request.POST.get(NAME)), None)
+    named = next((one for one in mappings if one.name == request.POST.get(NAME)), None)
+    return named or _ask(request, company, table, selected, mappings, title)
 
 
 def that_couple(
@@ -42,26 +50,19 @@ def that_couple(
     return [one for one in mappings if pairs_of(one).filter(local_id__in=ids).exists()] or mappings
 
 
-def ask_which(
+def _ask(
     request: HttpRequest,
     company: Company,
     table: LocalTable,
     selected: listing.Selection,
     mappings: Sequence[IntegrationTableMapping],
-    *,
     title: str,
-    carried: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpResponse:
-    """Ask, at the address of the request, which comes back with the answer as `mapping`.
-
-    title: what is done with the records; carried: what else comes back with the answer.
-    """
-    form = _MappingForm(initial={NAME: mappings[0].name, "selection": selected.token, **carried})
+    """Ask, at the address of the request, which comes back with the answer as `mapping`."""
+    form = _MappingForm(initial={NAME: mappings[0].name, "selection": selected.token})
     choice = form.fields[NAME]
     assert isinstance(choice, forms.ChoiceField)
     choice.choices = [(one.name, _words(one)) for one in mappings]
-    for name in carried:
-        form.fields[name] = forms.CharField(widget=forms.HiddenInput, required=False)
     what = f"1 {table.caption.lower()}" if selected.count == 1 else f"{selected.count:,} {table.caption_plural.lower()}"
     back = records.list_url(company, table)
     page = Page(

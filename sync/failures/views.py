@@ -75,8 +75,12 @@ def couple(request: HttpRequest, company: str) -> HttpResponse:
     chosen = selected_failures(request, owner)
     if not chosen:
         return listing.nothing_selected(request, way_back(request, owner))
-    if chosen.count > services.MOST_AT_ONCE:
-        return ask_about_many(request, owner, chosen)
+    many = chosen.count > services.MOST_AT_ONCE
+    return ask_about_many(request, owner, chosen) if many else _couple_chosen(request, owner, chosen)
+
+
+def _couple_chosen(request: HttpRequest, owner: Company, chosen: listing.Selection) -> HttpResponse:
+    """Couple a few selected records at once, after a question where rows are only nearly alike."""
     rows = list(chosen.rows)
     asked = {row.pk: request.POST.get(f"candidate-{row.pk}", "") for row in rows}
     seen = look_at(rows, user=request.user)

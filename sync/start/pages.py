@@ -10,10 +10,11 @@ from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
 from core.vocabulary import Direction
+from core.words import counted
 from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
-from coupling.records.which_mapping import NAME, ask_which, chosen_mapping, that_couple
+from coupling.records.which_mapping import NAME, find_or_ask, that_couple
 from jobs.models import Job
 from jobs.pages.started import redirect_to_job
 from masterdata.catalog import LocalTable
@@ -37,14 +38,15 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     way = request.POST.get("way", "")
     try:
         mappings = that_couple(_mappings_of(owner, local_table), selected)
-        mapping = chosen_mapping(request, mappings)
-        if mapping is None:
-            return ask_which(request, owner, local_table, selected, mappings, title="Synchronize Now")
+        mapping = find_or_ask(request, owner, local_table, selected, mappings, title="Synchronize Now")
+        if isinstance(mapping, HttpResponse):
+            return mapping
         if mapping.direction == Direction.BIDIRECTIONAL and way not in WAYS:
-            count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
-            crumb = Link(local_table.caption_plural, back)
-            carried = {NAME: mapping.name}
-            return ask_direction(request, owner, f"{count} of {mapping.name}", selected, crumb, carried)
+            what, crumb = (
+                f"{counted(selected.count, 'record')} of {mapping.name}",
+                Link(local_table.caption_plural, back),
+            )
+            return ask_direction(request, owner, what, selected, crumb, {NAME: mapping.name})
         direction, conflict = WAYS.get(way, WAYS["merge"])
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
