@@ -42,11 +42,8 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         if isinstance(mapping, HttpResponse):
             return mapping
         if mapping.direction == Direction.BIDIRECTIONAL and way not in WAYS:
-            what, crumb = (
-                f"{counted(selected.count, 'record')} of {mapping.name}",
-                Link(local_table.caption_plural, back),
-            )
-            return ask_direction(request, owner, what, selected, crumb, {NAME: mapping.name})
+            what, carried = f"{counted(selected.count, 'record')} of {mapping.name}", {NAME: mapping.name}
+            return ask_direction(request, owner, what, selected, Link(local_table.caption_plural, back), carried)
         direction, conflict = WAYS.get(way, WAYS["merge"])
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
