@@ -1,6 +1,6 @@
 """Run the benchmarks, each in a process of its own, and print what they found as one table.
 
-    python -m benchmarks [NAME ...] [--quick] [--repeats N] [--markdown FILE] [--keep-floors]
+    python -m benchmarks [NAME ...] [--quick] [--repeats N] [--markdown FILE] [--keep-floors] [--size N]
 
 Benchmarks that use a database run on SQLite, and on PostgreSQL too when TEST_DATABASE_URL names a server; they make
 databases of their own there and drop them again. --quick runs a tenth of the size or less, to see that all work.
@@ -19,7 +19,7 @@ from benchmarks.telling import Line, table
 
 NAMES = (
     "match", "couple", "disagreeing", "ladder", "asking", "reading", "sync", "update", "idle", "written", "durability",
-    "pages", "throttled", "waits",
+    "pages", "throttled", "waits", "far",
 )  # fmt: skip
 KEPT_FLOORS = Path(__file__).parent / "floors.json"
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}
@@ -32,6 +32,7 @@ def main(given: list[str]) -> int:
     parser.add_argument("--repeats", type=int, default=0, help="how often each pair is run (default: its own number)")
     parser.add_argument("--markdown", metavar="FILE", help="write the table there too")
     parser.add_argument("--keep-floors", action="store_true", help="keep what floors took, for later runs to compare")
+    parser.add_argument("--size", type=int, default=0, help="records of the benchmark far (default: its own number)")
     parser.add_argument("--one", metavar="DATABASE", help=argparse.SUPPRESS)
     options = parser.parse_args(given)
     if unknown := set(options.names) - {*NAMES, "linkage"}:
@@ -76,7 +77,8 @@ def _measured(name: str, database: str, options: argparse.Namespace) -> list[Lin
     on = f" on {database}" if name in WITH_DATABASE else ""
     print(f"{name}{on} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "benchmarks", name, "--one", database, "--repeats", str(options.repeats)]
-    done = subprocess.run([*command, *(["--quick"] if options.quick else [])], stdout=subprocess.PIPE, text=True)
+    command += [*(["--quick"] if options.quick else []), *(["--size", str(options.size)] if options.size else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"The benchmark {name}{on} failed.")
     lines = [Line(**found) for found in json.loads(done.stdout.splitlines()[-1])]
@@ -86,7 +88,8 @@ def _measured(name: str, database: str, options: argparse.Namespace) -> list[Lin
 
 def _one(options: argparse.Namespace) -> int:
     module = importlib.import_module(f"benchmarks.{options.names[0]}")
-    lines = module.run(database=options.one, quick=options.quick, repeats=options.repeats)
+    sized = {"size": options.size} if options.size and options.names[0] == "far" else {}
+    lines = module.run(database=options.one, quick=options.quick, repeats=options.repeats, **sized)
     print(json.dumps([line.as_json() for line in lines]))
     return 0
 

@@ -1,9 +1,20 @@
 """The parameters of the kinds of job that work on a mapping or import records. No Django."""
 
+from enum import StrEnum
+from uuid import UUID
+
 from core.job_parameters import JobParameters
 from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling.rows import Criterion
 from masterdata.files.types import Options
+
+
+class Settle(StrEnum):
+    """How a coupling job settles failed records, instead of matching."""
+
+    NO = ""
+    COUPLE = "couple"
+    IGNORE = "ignore"
 
 
 class CouplingParameters(JobParameters, frozen=True):
@@ -17,6 +28,9 @@ class CouplingParameters(JobParameters, frozen=True):
 
     stop_above, stop_above_percent, stop_coupled_above: the brakes (coupling.brakes), None for none; preview:
     the job of the preview whose pairs are carried out, instead of matching anew.
+
+    settle: the failed records of the selection are settled instead (coupling.failures.settle_job); chosen: the rows
+    that a person chose for some of them, as (record, row); because: why they are ignored.
     """
 
     criteria: tuple[Criterion, ...] = ()
@@ -30,6 +44,9 @@ class CouplingParameters(JobParameters, frozen=True):
     stop_above_percent: int | None = None
     stop_coupled_above: int | None = None
     preview: int | None = None
+    settle: Settle = Settle.NO
+    chosen: tuple[tuple[UUID, UUID], ...] = ()
+    because: str = ""
 
 
 class UncouplingParameters(JobParameters, frozen=True):

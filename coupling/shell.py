@@ -10,7 +10,6 @@ from connection_setup.guide import assisted_setup
 from core import bulk, unsettled
 from core.roles import Can
 from coupling import claims
-from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.ended import keep_ended, keep_ended_in_bulk
 from coupling.couplings.pair_outcomes import mapping_and_table
@@ -19,6 +18,7 @@ from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
 from coupling.couplings.suggest_job import suggest
 from coupling.couplings.uncouple_job import uncouple
+from coupling.failures.settle_job import label_of, match_or_settle
 from coupling.failures.standing import note_failed
 from coupling.failures.unsettled_jobs import unsettled_jobs
 from coupling.mapping_files.difference import filter_words, summary
@@ -46,7 +46,7 @@ from ui.kit import Action, Status
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    jobs.register(Type.COUPLING, couple, label="match-based coupling")
+    jobs.register(Type.COUPLING, match_or_settle, label="match-based coupling", label_of=label_of)
     jobs.register(Type.PREVIEW, preview, label="preview of match-based coupling")
     jobs.register(Type.SUGGESTION, suggest, label="suggestion of matching criteria")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")

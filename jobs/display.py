@@ -76,7 +76,9 @@ _LOOKS: dict[str, Look] = {
 def kind_label(job: Job) -> str:
     """Return the kind's own words: "match-based coupling"."""
     kind = registry.kinds.get(job.type)
-    return kind.label if kind else type_label(job.type).lower()
+    if kind is None:
+        return type_label(job.type).lower()
+    return (kind.label_of(job) if kind.label_of is not None else "") or kind.label
 
 
 def type_label(type: str) -> str:  # noqa: A002 - the word of the model

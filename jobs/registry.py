@@ -25,6 +25,8 @@ class Kind:
     handler: Handler
     label: str
     """What a job's card says after the mapping: "CUSTOMER, match-based coupling"."""
+    label_of: Callable[[Job], str] | None = None
+    """Says instead what a job of the kind does that is another thing than the others; "" for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,15 @@ class _Registry:
 registry = _Registry()
 
 
-def register(type: str, handler: Handler, *, label: str = "") -> None:  # noqa: A002 - the word of the model
-    """Let jobs of a type run. `label` is what the job's card shows after the mapping's name."""
-    registry.kinds[type] = Kind(type, handler, label or type.replace("_", " "))
+def register(
+    type: str,  # noqa: A002 - the word of the model
+    handler: Handler,
+    *,
+    label: str = "",
+    label_of: Callable[[Job], str] | None = None,
+) -> None:
+    """Let jobs of a type run. `label` is what the job's card shows after the mapping's name; label_of: see Kind."""
+    registry.kinds[type] = Kind(type, handler, label or type.replace("_", " "), label_of)
 
 
 def kind(name: str) -> Kind:

@@ -8,6 +8,7 @@ from django.db.models.signals import post_delete, post_save
 from connection_setup import hooks
 from connection_setup.models import OwnershipModel
 from core import bulk
+from coupling.couplings import foreseen
 from coupling.failures.standing import standing
 from coupling.mappings import schedule as mapping_schedule
 from coupling.models import Coupling, IntegrationTableMapping
@@ -19,6 +20,7 @@ from sync.conflicts import conflicts_page, skipped_page
 from sync.coupling_setup import page as coupling_page
 from sync.coupling_setup.actions import outcome_actions
 from sync.coupling_setup.beside import record_box
+from sync.coupling_setup.comparison import foresee
 from sync.deletions import services as deletions
 from sync.engine import field_rules
 from sync.engine.handler import handle
@@ -115,6 +117,7 @@ def register() -> None:
     registry.record_box(record_box)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
+    foreseen.tell_by(foresee)
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)

@@ -135,3 +135,19 @@ def test_what_mutation_testing_names_is_there() -> None:
     named = re.findall(r"^(?:\| `|## )([a-z_/0-9]+\.py)", (DOCS / "mutation-testing.md").read_text(), re.MULTILINE)
     assert named
     assert [one for one in (*patterns, *named) if not any(DOCS.parent.glob(one))] == []
+
+
+@pytest.mark.parametrize(
+    ("document", "below"),
+    [("scenarios-coupling", ""), ("scenarios-mappings", ""), ("connection-scenarios", "connection_setup")],
+)
+def test_the_tests_that_scenarios_name_are_there(document: str, below: str) -> None:
+    named = set(re.findall(r"`([\w/]+\.py)::(\w+)`", (DOCS / f"{document}.md").read_text()))
+    assert named
+    tests, gone = Path(__file__).parent, []
+    for file, name in sorted(named):
+        places = [tests / file, tests / below / file, tests.parent / file]
+        found = next((place for place in places if place.exists()), None)
+        if found is None or not re.search(rf"^\s*def {name}\b", found.read_text(), re.MULTILINE):
+            gone.append(f"{file}::{name}")
+    assert gone == []

@@ -142,7 +142,7 @@ def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
                 "type": Type.SYNCHRONIZATION.value,
                 "description": "Synchronize after coupling",
                 "parameters": SyncParameters(
-                    create=False, direction=_direction(mapping, asked.conflict), conflict=asked.conflict
+                    create=False, direction=direction_after(mapping, asked.conflict), conflict=asked.conflict
                 ).dump(),
                 "selection": coupled.values_list("local_id", flat=True),
             }
@@ -160,7 +160,7 @@ def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
     context.finish(" ".join(filter(None, told)), follow_ups=follow_ups)
 
 
-def _direction(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Direction:
+def direction_after(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Direction:
     """Return which way the synchronization after coupling goes: the mapping's own, or where the option points."""
     if mapping.direction != Direction.BIDIRECTIONAL:
         return Direction(mapping.direction)

@@ -41,7 +41,9 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """Store a list's selection, and go on to the criteria of the table's mapping."""
     owner = access.company_or_404(request, company)
     one = records.table_or_404(table)
-    selection = keep_selection.store_from_list(request, owner, one, without="they cannot be coupled")
+    selection = keep_selection.store_from_list(
+        request, owner, one, title="Match-Based Coupling", without="they cannot be coupled"
+    )
     if not isinstance(selection, Selection):
         return selection
     if selections.count_coupled(selection) == selection.count:

@@ -26,21 +26,22 @@ def insert_pairs(
     organization: UUID,
     local_ids: Sequence[str],
     row_ids: Sequence[str],
-    criteria: Sequence[int],
+    criteria: Sequence[int | None],
+    method: Method = Method.MATCHED,
 ) -> tuple[Sequence[int], Sequence[int]]:
     """Insert the couplings that are not there yet; return the places of those that are made, and their ids.
 
-    Ids come as 32 digits each; criteria: the priority that each pair was matched by. Call it inside the transaction
-    that saves what became of the records.
+    Ids come as 32 digits each; criteria: the priority that each pair was matched by, None where it was not. Call it
+    inside the transaction that saves what became of the records.
     """
     if taken := _taken_by_other_tables(mapping, row_ids):
         free = [at for at, row_id in enumerate(row_ids) if row_id not in taken]
         places, made_ids = _insert(
             mapping, job_id, organization, [local_ids[at] for at in free], [row_ids[at] for at in free],
-            [criteria[at] for at in free],
+            [criteria[at] for at in free], method,
         )  # fmt: skip
         return [free[place] for place in places], made_ids
-    return _insert(mapping, job_id, organization, local_ids, row_ids, criteria)
+    return _insert(mapping, job_id, organization, local_ids, row_ids, criteria, method)
 
 
 def _taken_by_other_tables(mapping: IntegrationTableMapping, row_ids: Sequence[str]) -> set[str]:
@@ -71,7 +72,8 @@ def _insert(
     organization: UUID,
     local_ids: Sequence[str],
     row_ids: Sequence[str],
-    criteria: Sequence[int],
+    criteria: Sequence[int | None],
+    method: Method,
 ) -> tuple[Sequence[int], Sequence[int]]:
     """Insert these couplings; see insert_pairs."""
     count = len(local_ids)
@@ -80,7 +82,7 @@ def _insert(
     ids = bulk.take_ids(Coupling, count)
     columns = (
         repeat(mapping.company_id), repeat(mapping.pk), repeat(mapping.table), local_ids, row_ids,
-        repeat(organization), repeat(Method.MATCHED.value), repeat(job_id), criteria, repeat(None), ids,
+        repeat(organization), repeat(method.value), repeat(job_id), criteria, repeat(None), ids,
     )  # fmt: skip
     # The shortest column ends them.
     inserted = bulk.insert(Coupling, _COUPLING_FIELDS, zip(*columns, strict=False), ignore_conflicts=True)

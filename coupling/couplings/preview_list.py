@@ -1,7 +1,7 @@
 """The list of a preview's page: a tab for what was found, its columns, what changed since, and the boxes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from connection_setup.connection.state import connection_of
 from connection_setup.setup.menus import row_url
 from coupling import local_records
+from coupling.couplings.foreseen import ForeseenPairs, foresee
 from coupling.couplings.preview_changes import Change, changes_of_pairs, changes_of_records
 from coupling.couplings.preview_store import FoundRecord, PreviewRecords, PreviewTicks, preview_groups, searched
 from coupling.matching.criteria import group_caption
@@ -18,7 +19,7 @@ from coupling.records import lists as records
 from jobs.mentions import Reader
 from jobs.models import Reason
 from ui.kit import Cell, Compared, Link, Notice, Status
-from ui.links import company_url
+from ui.links import company_url, optional_url
 from ui.listing import Column, Filter, Listing, Ticks
 
 
@@ -53,8 +54,8 @@ def tab_of(name: str) -> Tab:
 class PreviewList:
     """The list of one tab of a preview, as one person reads it."""
 
-    def __init__(self, preview: CouplingPreview, tab: Tab, given: Any, reader: Reader) -> None:
-        self.preview, self.tab, self.reader = preview, tab, reader
+    def __init__(self, preview: CouplingPreview, tab: Tab, given: Any, reader: Reader, address: str = "") -> None:
+        self.preview, self.tab, self.reader, self.address = preview, tab, reader, address
         self.mapping, self.company = preview.mapping, preview.mapping.company
         self.table = local_records.get_table(self.mapping)
         self.groups = preview_groups(self.mapping, preview)
@@ -62,6 +63,7 @@ class PreviewList:
         by = str(given.get("by", ""))
         self.by = int(by) if by.isascii() and by.isdigit() and len(by) < 4 else None
         self._changes: dict[bytes, Change] = {}
+        self._beyond = ForeseenPairs()
 
     @property
     def records(self) -> PreviewRecords:
@@ -116,7 +118,7 @@ class PreviewList:
     def _columns(self) -> list[Column]:
         caption = self.table.caption
         first = [
-            Column("record", f"{caption} here", self._record),
+            Column("record", f"{caption} here", self._record, narrow="narrow"),
             Column("no", "No.", lambda row: row.record.key),
         ]
         if self.preview.is_carried_out and self.tab.found[0] is not Found.LEFT_OUT:
@@ -130,7 +132,9 @@ class PreviewList:
         row = Column("row", f"{caption} in Dataverse", self._row)
         if self.tab.name == "couple":
             matched_by = Column("by", "Matched by", self._matched_by)
-            return [*first, row, matched_by, here, there, since]
+            will = [] if self.preview.is_carried_out else [Column("will", "Will change", self._will)]
+            beside = [replace(one, wrap=False, narrow="narrow") for one in (row, matched_by, here, there)]
+            return [*first, *beside, *will, since]
         if self.tab.name == "left-out":
             return [*first, Column("reason", "Reason", lambda one: Reason(one.record.told["reason"]).label), why]
         if self.tab.name == "near":
@@ -138,7 +142,7 @@ class PreviewList:
         if self.tab.name == "several":
             return [*first, here, Column("rows", "Rows in Dataverse", self._candidates, wrap=True), why, since]
         if self.tab.name == "taken":
-            return [*first, here, row, Column("partner", "Coupled to", self._partner, wrap=True), why, since]
+            return [*first, here, there, row, Column("partner", "Coupled to", self._partner, wrap=True), why, since]
         return [*first, here, why, since]
 
     @cached_property
@@ -149,12 +153,20 @@ class PreviewList:
         everything = PreviewRecords(self.preview, self.tab.found, ticks=self.ticks)
         return None if everything.count > _LOOKED_AT else self._look([row.record for row in everything])
 
+    @cached_property
+    def foreseen(self) -> ForeseenPairs:
+        """What synchronization would do to the first pairs of the preview."""
+        return foresee(self.preview, self.ticks)
+
     def _look(self, given: Sequence[PreviewedRecord]) -> dict[bytes, Change]:
         return (changes_of_pairs if self.tab.name == "couple" else changes_of_records)(self.preview, given)
 
     def _decorate(self, rows: Sequence[FoundRecord]) -> None:
         """Look at what changed about the records of a page."""
         found = self.changes
+        if self.tab.name == "couple" and not self.preview.is_carried_out and not self.foreseen.problem:
+            beyond = [row.record for row in rows if self.foreseen.of(row.record) is None]
+            self._beyond = foresee(self.preview, self.ticks, beyond) if beyond else self._beyond
         self._changes = self._look([row.record for row in rows]) if found is None else found
 
     def _record(self, row: FoundRecord) -> Cell:
@@ -230,6 +242,20 @@ class PreviewList:
     def _partner(self, row: FoundRecord) -> str:
         _, told = self.reader.read_outcome("", row.record.told)
         return "; ".join(str(found["coupled_to"]) for found in told.get("candidates", ()) if found.get("coupled_to"))
+
+    def _will(self, row: FoundRecord) -> Cell:
+        """Return what synchronization would do to a pair, which leads to both sides field by field."""
+        found = self.foreseen.of(row.record) or self._beyond.of(row.record)
+        if found is None or row.record.row is None:
+            return "not read"
+        if not (found.there or found.here or found.conflicts):
+            return Status(found.text, "warn") if found.why else found.text
+        query = {"mapping": self.mapping.name, "row": UUID(bytes=row.record.row.id), "show": "different"}
+        url = optional_url(
+            "sync:set-up-coupling", self.company, table=self.table.name, system_id=row.local_id,
+            query={**query, "next": self.address},
+        )  # fmt: skip
+        return Link(found.text, url) if url else found.text
 
     def _since(self, row: FoundRecord) -> Cell:
         change = self._changes.get(row.record.local_id)

@@ -10,11 +10,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.roles import Can, may
+from core.words import counted
 from coupling import local_records
 from coupling.brakes import Brakes
+from coupling.couplings.foreseen import Foreseen
 from coupling.couplings.preview_list import TABS, PreviewList, Tab
 from coupling.couplings.preview_services import why_stopped
 from coupling.couplings.preview_store import PreviewRecords, PreviewTicks, brakes_of, can_create, count_matched
+from coupling.job_parameters import CouplingParameters
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview, IntegrationTableMapping
 from coupling.page_parts import crumbs, mapping_url, permission_reason
@@ -24,7 +27,7 @@ from jobs.models import Job, State
 from jobs.pages import lists as listings
 from masterdata.models import Company
 from ui.cells import time_ago
-from ui.kit import Action, FactBox, FastTab, Link, Notice, Page, Status, Table
+from ui.kit import Action, Cell, FactBox, FastTab, Link, Notice, Page, Status, Table
 from ui.links import company_url
 
 TITLE = "Preview of Match-Based Coupling"
@@ -112,7 +115,7 @@ def quick(progress: Any) -> Any:
 def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brakes: BrakesForm | None = None) -> Page:
     """Return the page of a preview. brakes: as they were entered, where they cannot be kept."""
     mapping, job = preview.mapping, preview.job
-    shown = PreviewList(preview, tab, request.GET, PersonReading(request.user))
+    shown = PreviewList(preview, tab, request.GET, PersonReading(request.user), request.get_full_path())
     operates = may(request.user, Can.OPERATE, mapping.company)
     open_to = operates and not preview.is_carried_out
     return Page(
@@ -128,6 +131,7 @@ def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brake
         fact_boxes=[
             _start_box(request, preview, shown.ticks),
             FactBox("Matched by", facts=[(f"{at}. {one[0]}", one[1]) for at, one in enumerate(preview.orders, 1)]),
+            *_foreseen_box(shown),
             _brakes_box(preview, shown.ticks, brakes, off=not open_to),
         ],
         context=_lead(preview, tab, shown.ticks, _kept(request, job), can_tick=open_to),
@@ -298,6 +302,38 @@ def _start_box(request: HttpRequest, preview: CouplingPreview, ticks: PreviewTic
             "tick_all": company_url("coupling:tick-all-previewed", mapping.company, preview=preview.pk),
         },
     )
+
+
+def _foreseen_box(shown: PreviewList) -> list[FactBox]:
+    """Return what synchronization would do to the pairs; nothing once they are coupled, or where nobody tells it."""
+    if shown.preview.is_carried_out or shown.tab.name != "couple":
+        return []
+    foreseen = shown.foreseen
+    if foreseen.problem:
+        return [FactBox("Then synchronized", text=f"Not known now. {foreseen.problem}")]
+    if not (first := foreseen.first):
+        return []
+    facts: list[tuple[str, Cell]] = [
+        ("Rows there", _written([len(one.there) for one in first])),
+        ("Records here", _written([len(one.here) for one in first])),
+        ("Equal already", sum(one == Foreseen() for one in first)),
+    ]
+    if conflicts := sum(one.conflicts > 0 for one in first):
+        facts.append(("Wait for a person", conflicts))
+    if left := sum(bool(one.why) for one in first):
+        facts.append(("Left as they are", left))
+    at_once = CouplingParameters.load(shown.preview.job.parameters).synchronize
+    text = "At once: Synchronize After Coupling is on." if at_once else "Not at once: by the next synchronization."
+    total = int(shown.preview.numbers.get(Found.COUPLE, 0))
+    if total > len(first):
+        text += f" Of the first {len(first):,} of {total:,} pairs."
+    return [FactBox("Then synchronized", facts=facts, text=text)]
+
+
+def _written(fields: Sequence[int]) -> str:
+    """Return of how many pairs fields are written, and how many fields."""
+    pairs = sum(count > 0 for count in fields)
+    return f"{pairs:,}, {counted(sum(fields), 'field')}" if pairs else "0"
 
 
 def _brakes_box(preview: CouplingPreview, ticks: PreviewTicks, entered: BrakesForm | None, *, off: bool) -> FactBox:

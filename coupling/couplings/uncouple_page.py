@@ -65,7 +65,9 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """Store a list's selection, then ask about its couplings."""
     owner = access.company_or_404(request, company)
     one = records.table_or_404(table)
-    selection = keep_selection.store_from_list(request, owner, one, without="none is coupled")
+    selection = keep_selection.store_from_list(
+        request, owner, one, title="Delete Coupling", without="none is coupled", coupled=True
+    )
     if not isinstance(selection, Selection):
         return selection
     if not selections.count_coupled(selection):

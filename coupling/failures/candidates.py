@@ -22,6 +22,7 @@ from coupling.failures.owners import OwnerNames
 from coupling.failures.standing import candidates_of
 from coupling.gateway import Gateway
 from coupling.models import Coupling, FailedRecord, IntegrationTableMapping
+from coupling.rows import RemoteRow
 from dataverse.errors import DataverseError
 from jobs import outcomes
 from jobs.mentions import PersonReading
@@ -30,6 +31,8 @@ from jobs.models import Job, JobOutcome
 _PHONES = ("phone_no", "mobile_phone_no")
 _OWNER = "ownerid"
 _EXPLAINED = (Refusal, DataverseError)
+_FURTHER = 20
+"""Failed records whose further rows a few requests find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,7 @@ class FailuresSeen:
 
 def look_at(failed: Sequence[FailedRecord], *, user: Any = None) -> FailuresSeen:
     """Return failed records with their outcomes as the person reads them, and their candidates as they are now."""
-    told = outcomes.failures_of({one.job_id for one in failed}, [one.local_id for one in failed])
-    PersonReading(user).read_rows(told.values())
-    lines = [FailureSeen(one, told.get((one.job_id, one.local_id))) for one in failed]
-    jobs = Job.objects.in_bulk({one.job_id for one in failed})
+    lines, jobs = _told(failed, user)
     by_mapping: dict[int, list[FailureSeen]] = {}
     for line in lines:
         by_mapping.setdefault(line.failed.mapping_id, []).append(line)
@@ -113,16 +113,36 @@ def look_at(failed: Sequence[FailedRecord], *, user: Any = None) -> FailuresSeen
     mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(list(by_mapping))
     for mapping_id, some in by_mapping.items():
         mapping = mappings[mapping_id]
-        for line in some:
-            _fill_in_stored(line)
         if mapping.uid_kind == "option":
             continue
         try:
-            _Reading(mapping, user).fill_in(some, jobs)
+            _Reading(mapping, user, Gateway(mapping.company)).fill_in(some, jobs)
         except _EXPLAINED as error:
             problem = problem or error
             _fill_in_couplings(mapping, some)
     return FailuresSeen(lines, problem)
+
+
+def look_at_all(
+    mapping: IntegrationTableMapping, gateway: Gateway, failed: Sequence[FailedRecord], *, user: Any = None
+) -> list[FailureSeen]:
+    """Return failed records of one mapping with all rows in question, but for what only tells these apart to a reader.
+
+    user: who asks. Raises Refusal, DataverseError where Dataverse cannot be asked.
+    """
+    lines, jobs = _told(failed, user)
+    _Reading(mapping, user, gateway).fill_in(lines, jobs, telling=False, further_at_once=_FURTHER)
+    return lines
+
+
+def _told(failed: Sequence[FailedRecord], user: Any) -> tuple[list[FailureSeen], Mapping[int, Job]]:
+    """Return failed records with what their jobs told of them and kept, and these jobs."""
+    told = outcomes.failures_of({one.job_id for one in failed}, [one.local_id for one in failed])
+    PersonReading(user).read_rows(told.values())
+    lines = [FailureSeen(one, told.get((one.job_id, one.local_id))) for one in failed]
+    for line in lines:
+        _fill_in_stored(line)
+    return lines, Job.objects.in_bulk({one.job_id for one in failed})
 
 
 def _fill_in_stored(line: FailureSeen) -> None:
@@ -192,22 +212,35 @@ def _coupled_now(mapping: IntegrationTableMapping, one: CandidateRow, taken: Map
 class _Reading:
     """Reads the candidates of one mapping's lines. Raises Refusal, DataverseError where it cannot."""
 
-    def __init__(self, mapping: IntegrationTableMapping, user: Any) -> None:
-        self.mapping, self.user = mapping, user
-        self.gateway = Gateway(mapping.company)
-        self.infos = self.gateway.table(mapping).columns
+    def __init__(self, mapping: IntegrationTableMapping, user: Any, gateway: Gateway) -> None:
+        self.mapping, self.user, self.gateway = mapping, user, gateway
+        self.infos = gateway.table(mapping).columns
         by_field = dict(mapping.fields.exclude(field="").values_list("field", "integration_field"))
         self.city = by_field.get("city", "")
         self.phones = [by_field[name] for name in _PHONES if name in by_field]
         self.connection = connection_of(mapping.company)
 
-    def fill_in(self, lines: Sequence[FailureSeen], jobs: Mapping[int, Job]) -> None:
-        """Give each line its candidates as they are now, all that there are."""
+    def fill_in(
+        self,
+        lines: Sequence[FailureSeen],
+        jobs: Mapping[int, Job],
+        *,
+        telling: bool = True,
+        further_at_once: int | None = None,
+    ) -> None:
+        """Give each line its candidates as they are now, all that there are.
+
+        telling: with their owners; further_at_once: lines whose further rows are asked for together, None for all.
+        """
         columns = {str(one.get("integration")) for line in lines for one in line.fields}
         known_by = (*sorted(columns), self.city, *self.phones, _OWNER, self.mapping.modified_on_column)
         wanted = [name for name in known_by if name in self.infos]
         seen = RowsSeen(self.mapping, self.gateway, user=self.user, columns=wanted)
-        further = find_further_rows(self.mapping, self.gateway, [line.failed for line in lines if line.more], jobs)
+        more = [line.failed for line in lines if line.more]
+        further: dict[UUID, list[RemoteRow]] = {}
+        at_once = further_at_once or max(len(more), 1)
+        for start in range(0, len(more), at_once):
+            further |= find_further_rows(self.mapping, self.gateway, more[start : start + at_once], jobs)
         for line in lines:
             known = {one.id for one in line.candidates}
             new = [row for row in further.get(line.failed.local_id, ()) if str(row.id) not in known]
@@ -218,7 +251,8 @@ class _Reading:
         ids = _ids(lines)
         rows = seen.read_all(ids) if ids else {}
         owners = OwnerNames(self.mapping.company, self.gateway)
-        owners.read([row.row.values.get(_OWNER) for row in rows.values() if row.named])
+        if telling:
+            owners.read([row.row.values.get(_OWNER) for row in rows.values() if row.named])
         for line in lines:
             line.candidates = [self._as_now(one, rows, owners) for one in line.candidates]
             line.changed = any(self._changed_since(one, line.failed.ignored_at) for one in line.candidates)

@@ -20,6 +20,12 @@ def ignore(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) 
 
     Raises Refusal without a reason, EmptySelection.
     """
+    said = reason_of(because)
+    return _update(failed, {"ignored_at": timezone.now(), "ignored_by": user, "ignored_because": said})
+
+
+def reason_of(because: str) -> str:
+    """Return the reason as it is kept. Raises Refusal where none is given."""
     said = " ".join(because.replace("\0", "").split())
     if not said:
         raise Refusal(
@@ -27,8 +33,7 @@ def ignore(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) 
             "Failed records are ignored for a reason, and none was given.",
             "Say why, in a few words.",
         )
-    because = said[:MOST_OF_REASON]
-    return _update(failed, {"ignored_at": timezone.now(), "ignored_by": user, "ignored_because": because})
+    return said[:MOST_OF_REASON]
 
 
 @transaction.atomic

@@ -68,7 +68,7 @@ def note_failed(job: Job, rows: Sequence[Any]) -> None:
     people ignore stays ignored while the job sees on both sides what it saw then; so does what was noted without
     that, from jobs before this list was kept.
     """
-    if job.type not in _JOBS or not job.mapping_name:
+    if job.type not in _JOBS or not job.mapping_name or job.parameters.get("settle"):  # which tries nothing anew
         return
     mapping = IntegrationTableMapping.objects.filter(company=job.company_id, name=job.mapping_name).first()
     if mapping is None:

@@ -48,7 +48,7 @@ class DataverseMenu:
         self.off = disabled.user_message if disabled is not None else ""
         if not self.off and not mappings:
             self.off = f"No integration table mapping for {table.caption_plural} yet."
-        self.mapping = mappings[0].name if mappings else ""
+        self.mappings = [one.name for one in mappings]
         self.denied = "" if may(request.user, Can.OPERATE, company) else _DENIED
 
     def related(self) -> Menu:
@@ -60,7 +60,7 @@ class DataverseMenu:
                 *self._set_up(),
                 *self._act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
                 *self._act(RELEASE, "coupling:release-records", "uncouple"),
-                self._coupling_log(),
+                *self._coupling_logs(),
             ],
             icon="couple",
         )
@@ -83,7 +83,7 @@ class DataverseMenu:
             *self._act(RELEASE, "coupling:release-records", "uncouple"),
             self._open(),
             self._log(),
-            self._coupling_log(),
+            *self._coupling_logs(),
         ]
         return Menu("Synchronize", actions, icon="sync")
 
@@ -127,11 +127,17 @@ class DataverseMenu:
         return [Action("Set Up Coupling", url, icon="edit", off=self.denied)]
 
     def _create_here(self) -> list[Action]:
-        if not self.mapping or self.record is not None:
+        """Return the way to the rows that nothing is coupled with, for each mapping of the table."""
+        if self.record is not None:
             return []
-        url = optional_url("sync:uncoupled-rows", self.company, mapping=self.mapping)
         unread = "" if may(self.request.user, Can.PREVIEW, self.company) else "Your role may not have tables read."
-        return [Action("Create Here from Dataverse", url, icon="import", off=unread)] if url else []
+        found = [(name, optional_url("sync:uncoupled-rows", self.company, mapping=name)) for name in self.mappings]
+        label = "Create Here from Dataverse"
+        return [Action(self._of(label, name), url, icon="import", off=unread) for name, url in found if url]
+
+    def _of(self, label: str, mapping: str) -> str:
+        """Return what an action is called that is about one mapping: with its name where there are several."""
+        return f"{label}, {mapping}" if len(self.mappings) > 1 else label
 
     def _open(self) -> Action:
         if self.record is None:
@@ -146,6 +152,9 @@ class DataverseMenu:
             return Action("Synchronization Log", url, "post", "job", selection=True)
         return Action("Synchronization Log", f"{url}?record={self.record.system_id}", icon="job")
 
-    def _coupling_log(self) -> Action:
-        url = company_url("jobs:list", self.company, query={"type": "coupling", "mapping": self.mapping})
-        return Action("Integration Coupling Job Log", url, icon="job")
+    def _coupling_logs(self) -> list[Action]:
+        found = []
+        for name in self.mappings or [""]:
+            url = company_url("jobs:list", self.company, query={"type": "coupling", "mapping": name})
+            found.append(Action(self._of("Integration Coupling Job Log", name), url, icon="job"))
+        return found

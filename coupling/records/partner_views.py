@@ -53,14 +53,14 @@ def open_row(request: HttpRequest, company: str, table: str) -> HttpResponse:
 @requires(Can.READ)
 def log(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Lead to the runs that dealt with the record in ?record= or ticked on the list; to all of the table's mapping
-    where it is none or several, or where no run is known to have dealt with it.
+    where it is none or several, or where no run is known to have dealt with it; of several mappings to all there are.
     """
     owner, what = company_or_404(request, company), records.table_or_404(table)
     chosen = _chosen(request, owner, what)
     if chosen is not None and jobs_of_record(owner, chosen):
         return HttpResponseRedirect(company_url("jobs:list", owner, query={"record": chosen}))
-    mapping = next((one.name for one in records.mappings_of(owner, what)), "")
-    query = {"type": "synchronization", "mapping": mapping}
+    names = [one.name for one in records.mappings_of(owner, what)]
+    query = {"type": "synchronization", "mapping": names[0] if len(names) == 1 else ""}
     return HttpResponseRedirect(company_url("jobs:list", owner, query=query))
 
 

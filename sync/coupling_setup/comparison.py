@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
+from coupling.couplings.couple_job import direction_after
+from coupling.couplings.foreseen import Foreseen
 from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Outcome
@@ -104,18 +107,53 @@ class Comparing:
             (pair,) = decider.reader.read_pairs(known, {row.id: row})
         else:
             pair = Pair(CouplingRow(0, record.id, row.id), record, row)
-        return _effect_of(decider.decide([pair]))
+        return _effect_of(_outcomes(decider.decide([pair]))[0])
 
 
-def _effect_of(chunk: Chunk) -> Effect:
-    """Return what a chunk of one pair writes, or why it writes nothing."""
-    outcomes: Sequence[OutcomeRow] = [
+def foresee(
+    mapping: IntegrationTableMapping, asked: CouplingParameters, pairs: Sequence[tuple[UUID, UUID]]
+) -> dict[UUID, Foreseen]:
+    """Return what synchronization after coupling would do to pairs of records and rows that are not coupled yet.
+
+    Where none is asked for, it is what the next run does. Pairs of which a side is gone are missing; one request for
+    each 5000. Raises Refusal, DataverseError.
+    """
+    options = Options(allowed=Direction(mapping.direction))
+    if asked.synchronize:
+        direction = direction_after(mapping, asked.conflict)
+        both = direction == Direction.BIDIRECTIONAL
+        options = Options(direction, asked.conflict, overwrite=ConflictOption.ASK if both else asked.conflict)
+    gateway = Gateway(mapping.company)
+    decider = Decider(mapping, gateway, options)
+    records = decider.reader.read_records_by_id([local_id for local_id, _ in pairs])
+    rows = gateway.read(mapping, decider.columns, [row_id for _, row_id in pairs])
+    there = [
+        Pair(CouplingRow(0, local_id, row_id), records[local_id], rows[row_id])
+        for local_id, row_id in pairs if local_id in records and row_id in rows
+    ]  # fmt: skip
+    return {
+        outcome.local_id: _foreseen(_effect_of(outcome))
+        for outcome in _outcomes(decider.decide(there))
+        if outcome.local_id is not None
+    }
+
+
+def _foreseen(effect: Effect) -> Foreseen:
+    return Foreseen(effect.there, effect.here, effect.conflicts, effect.why)
+
+
+def _outcomes(chunk: Chunk) -> list[OutcomeRow]:
+    """Return what pairs that are there on both sides end with."""
+    return [
         *chunk.changes.outcomes,
         *(one for _, one in chunk.changes.unchanged),
         *(one.outcome for one in chunk.remote_updates),
         *(one.outcome for one in chunk.changes.local_updates),
     ]
-    outcome = outcomes[0]
+
+
+def _effect_of(outcome: OutcomeRow) -> Effect:
+    """Return what a pair that ends so has written, or why nothing is."""
     told: list[dict[str, Any]] = (outcome.detail or {}).get("fields", [])
     if outcome.outcome == Outcome.MODIFIED:
         source = {"integration": "local_value", "local": "integration_value"}

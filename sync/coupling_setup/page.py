@@ -13,6 +13,7 @@ from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, error_notice
 from coupling.records import lists as records
+from coupling.records import which_mapping
 from coupling.row_search import SEARCHED_BY, phone_hint
 from jobs.models import Reason, Type
 from jobs.outcomes import newest_outcome
@@ -53,7 +54,8 @@ class SetUpPage:
 
     def __init__(self, request: HttpRequest, company: Company, table: LocalTable, record: Any, asked: Asked) -> None:
         self.request, self.company, self.table, self.record, self.asked = request, company, table, record, asked
-        self.mapping = mapping_for(company, table, asked.mapping)
+        self.mappings = records.mappings_of(company, table)
+        self.mapping = next((one for one in self.mappings if asked.mapping in ("", one.name)), None)
         self.url = company_url("sync:set-up-coupling", company, table=table.name, system_id=record.system_id)
 
     def build(self) -> Page:
@@ -142,14 +144,20 @@ class SetUpPage:
     def _actions(self, read: _Read) -> list[Action]:
         if self.mapping is None:
             return []
-        chosen = {"selected": str(self.record.system_id)}
+        chosen = {"selected": str(self.record.system_id), which_mapping.NAME: self.mapping.name}
+        others = [one.name for one in self.mappings if one != self.mapping]
+        by_others = [
+            Action(f"By {name}", self.address(self.asked, mapping=name, row="", page=""), icon="settings")
+            for name in others
+        ]
         if not read.coupled or read.pending:
-            return []
+            return by_others
         synchronize = company_url("sync:synchronize-selection", self.company, table=self.table.name)
         uncouple = company_url("coupling:uncouple-selection", self.company, table=self.table.name)
         return [
             Action("Synchronize Now", synchronize, "post", "sync", values=chosen),
             Action("Delete Coupling", uncouple, "post", "uncouple", values=chosen),
+            *by_others,
         ]
 
     def _row_url(self, read: _Read) -> str:
@@ -258,11 +266,6 @@ class SetUpPage:
         if read.chosen is None or read.coupled or (refused := read.chosen.refusal) is None:
             return ""
         return f"{refused.message} {refused.fix}"
-
-
-def mapping_for(company: Company, table: LocalTable, name: str = "") -> IntegrationTableMapping | None:
-    """Return the mapping that records of a table are coupled through: the one named, the first where none is."""
-    return next((one for one in records.mappings_of(company, table) if name in ("", one.name)), None)
 
 
 def default_text(table: LocalTable, record: Any) -> str:

@@ -16,6 +16,7 @@ from coupling.couplings.services import description
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, show_error
 from coupling.records import lists as records
+from coupling.records.which_mapping import NAME, find_or_ask
 from jobs.models import Job, Outcome, Reason
 from jobs.pages import lists as listings
 from jobs.pages.started import redirect_to_job
@@ -26,11 +27,12 @@ from sync.conflicts.conflicts_page import conflicts_listing
 from sync.conflicts.skipped_page import skipped_listing
 from sync.coupling_setup import services
 from sync.coupling_setup.asked import NEW, Asked
-from sync.coupling_setup.page import TITLE, SetUpPage, mapping_for
+from sync.coupling_setup.page import TITLE, SetUpPage
 from ui import listing, render
 from ui.kit import Action, FastTab, Link, Page, Table
 from ui.links import company_url
 
+_CREATE = "Create in Dataverse"
 _ONE_AT_A_TIME = "One record is coupled by hand at a time, so nothing was done. Tick one, then choose {title}."
 
 
@@ -200,18 +202,27 @@ def create_in_dataverse(request: HttpRequest, company: str, table: str) -> HttpR
     chosen = records.selected_records(request, owner, what)
     if not chosen:
         return listing.nothing_selected(request, back)
+    mappings = records.mappings_of(owner, what)
+    if not mappings:
+        messages.error(request, f"{what.caption_plural} have no integration table mapping to create rows by.")
+        return HttpResponseRedirect(back)
+    mapping = find_or_ask(request, owner, what, chosen, mappings, title=_CREATE)
+    return mapping if isinstance(mapping, HttpResponse) else _create_rows(request, mapping, chosen, back)
+
+
+def _create_rows(
+    request: HttpRequest, mapping: IntegrationTableMapping, chosen: listing.Selection, back: str
+) -> HttpResponse:
+    owner = mapping.company
     if chosen.count > 1 and request.POST.get("confirmed") != "yes":
         text = (
             f"A row is created in Dataverse for each of the {chosen.count:,} selected records that is not coupled, and "
             "coupled with it. What is coupled already stays as it is."
         )
-        values = {"selection": chosen.token, "confirmed": "yes"}
-        act = Action("Create in Dataverse", request.path, "post", "add", values=values, primary=True)
-        return render.confirm(request, title="Create in Dataverse", text=text, action=act, back=back, company=owner)
+        values = {"selection": chosen.token, "confirmed": "yes", NAME: mapping.name}
+        act = Action(_CREATE, request.path, "post", "add", values=values, primary=True)
+        return render.confirm(request, title=_CREATE, text=text, action=act, back=back, company=owner)
     try:
-        mapping = mapping_for(owner, what)
-        if mapping is None:
-            raise NotUsable(f"{what.caption_plural} have no integration table mapping to create rows by.")
         ids = chosen.rows.values_list("system_id", flat=True)
         job = services.create_in_dataverse(mapping=mapping, records=ids, user=request.user)
     except EXPLAINED as error:

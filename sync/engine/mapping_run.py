@@ -156,6 +156,8 @@ class MappingRun(Run):
         tracked, columns = self.worker.table_info.change_tracking, [] if deletions else self.worker.columns
         try:
             for page in self.gateway.scan(self.mapping, columns, link=link, track_changes=tracked):
+                if not self.full:
+                    self.ignored_rows.list_again(page)
                 self._process_page(replace(page, rows=[]) if deletions else page)
         except (ChangesExpired, Invalid) as error:
             if not (isinstance(error, ChangesExpired) or asks_for_gone_column(error, link)):

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.contact_relations import primary_contact_follow_ups
+from coupling.failures.ignored_rows import IgnoredRows
 from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import column_looks
@@ -92,6 +93,11 @@ class Run(ABC):
             return set()
         known = outcomes.rows_of(self.context.job).filter(local_id__in=ids).values_list("local_id", flat=True)
         return {local_id for local_id in known if local_id is not None} | self.reported_pairs.ended(ids)
+
+    @cached_property
+    def ignored_rows(self) -> IgnoredRows:
+        """The rows in question for failed records that people ignore."""
+        return IgnoredRows(self.mapping, self.gateway)
 
     @cached_property
     def reported_pairs(self) -> ReportedPairs:

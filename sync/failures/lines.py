@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +11,16 @@ from django.utils.safestring import SafeString
 
 from coupling.failures import compared
 from coupling.failures.candidates import CandidateRow, FailureSeen, FailuresSeen, look_at
+from coupling.failures.choosing import default_candidate
 from coupling.failures.compared import Part
 from coupling.matching.alike import NAME
 from coupling.matching.near_misses import difference
 from coupling.models import FailedRecord, IntegrationTableMapping, pairs_of
 from coupling.records import lists as records
 from jobs import display
-from jobs.models import Job, Reason
+from jobs.models import OPEN_STATES, Job, Reason
 from jobs.pages import lists as listings
 from masterdata.models import Company
-from sync.failures.choosing import default_candidate
 from ui.kit import Cell, Link, Status
 from ui.links import company_url
 
@@ -72,7 +73,7 @@ class Line:
     settled: Cell = None
     """What was done about it: "Coupled to Iris Bicycles Ltd."."""
     done: bool = False
-    """Whether nothing more can be done here."""
+    """Whether nothing more can be done here for the time being."""
     ignored: str = ""
     changed: bool = False
     """Whether a row in Dataverse changed since the record is ignored."""
@@ -121,7 +122,7 @@ class Lines:
         key, name, city = known.get(row.local_id, (row.local_key, row.local_name, ""))
         table = records.table_or_404(mapping.table)
         settled = self._settled(seen, coupled.get(row.local_id))
-        done = row.local_id in coupled
+        done = row.local_id in coupled or self._is_taken_up(row)
         message = seen.outcome.message if seen.outcome is not None else ""
         best = default_candidate(seen)
         return Line(
@@ -150,6 +151,17 @@ class Lines:
             seen.changed,
         )  # fmt: skip
 
+    def _is_taken_up(self, row: FailedRecord) -> bool:
+        """Return whether nothing is left to choose since it was ignored just now, or a job has not ended yet."""
+        job_id = self.settled.get(row.pk)
+        return job_id in self._open_jobs if job_id else job_id == 0 and row.ignored_at is not None
+
+    @cached_property
+    def _open_jobs(self) -> set[int]:
+        """The jobs that do something about records and have not ended."""
+        ids = {job_id for job_id in self.settled.values() if job_id}
+        return set(Job.objects.filter(pk__in=ids, state__in=OPEN_STATES).values_list("pk", flat=True)) if ids else set()
+
     def _settled(self, seen: FailureSeen, row_id: UUID | None) -> Cell:
         """Return what was done about a record just now; None for nothing."""
         if row_id is not None:
@@ -160,7 +172,8 @@ class Lines:
             return None
         if not job_id:
             return Status("Ignored", "ok") if seen.failed.ignored_at else Status("Listed again", "ok")
-        return Link(f"Taken up by job {job_id}", listings.job_url(Job(pk=job_id), self.company), "run")
+        said = "Taken up by" if job_id in self._open_jobs else "Tried by"
+        return Link(f"{said} job {job_id}", listings.job_url(Job(pk=job_id), self.company), "run")
 
     def _candidate(
         self, one: CandidateRow, name: str, key: str, table: Any, *, telling: Sequence[str], checked: bool

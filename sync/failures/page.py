@@ -1,6 +1,6 @@
 """Page Integration Synchronization Errors as data: failed records by reason, with their candidates and the actions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,13 +44,13 @@ _OPEN_QUESTIONS = (Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a group of lines: its reason with the number of records, the remedy, and the way to select them."""
+    """The head of a group of lines: its reason with the number of records, the remedy, and the ways to select them."""
 
     status: Status
     remedy: str
     help: str
     """Where help tells more about the reason."""
-    select: Link | None
+    select: Sequence[Link]
 
 
 _NEARLY_UNMATCHED = "nearly, no match"
@@ -221,15 +221,20 @@ class FailuresPage:
             self._select(reason, count, nearly),
         )  # fmt: skip
 
-    def _select(self, reason: str, count: int, nearly: int) -> Link | None:
+    def _select(self, reason: str, count: int, nearly: int) -> list[Link]:
+        """Return what selects the records of a group: those nearly alike, to be checked first, and all of them."""
         if self.given.get("select") == "all" or not count:
-            return None
-        if nearly and self.given.get("reason") != NEARLY:
-            caption = "Select the one" if nearly == 1 else f"Select the {_number(nearly)}"
-            return Link(caption, f"{self._address(reason=NEARLY)}&select=all")
-        wanted = NEARLY if self.given.get("reason") == NEARLY else reason
-        caption = "Select this one" if (nearly or count) == 1 else f"Select these {_number(nearly or count)}"
-        return Link(caption, f"{self._address(reason=wanted)}&select=all")
+            return []
+        only_nearly = self.given.get("reason") == NEARLY
+        everything = f"{self._address(reason=NEARLY if only_nearly else reason)}&select=all"
+        if only_nearly or not nearly:
+            shown = nearly if only_nearly else count
+            return [Link("Select this one" if shown == 1 else f"Select these {_number(shown)}", everything)]
+        first = Link(
+            "Select the one" if nearly == 1 else f"Select the {_number(nearly)}",
+            f"{self._address(reason=NEARLY)}&select=all",
+        )
+        return [first, Link(f"Select all {_number(count)}", everything)] if count > nearly else [first]
 
 
 def _counted(rows: "QuerySet[FailedRecord]") -> int:

@@ -3,24 +3,29 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from core.refusals import Refusal
 from coupling.brakes import Brakes
 from coupling.couplings.by_hand import RowsSeen, require_row
 from coupling.couplings.services import couple_by_hand, start_coupling
+from coupling.failures.services import reason_of
+from coupling.failures.settle_job import DESCRIPTIONS
 from coupling.gateway import Gateway
-from coupling.job_parameters import CouplingParameters
+from coupling.job_parameters import CouplingParameters, Settle
+from coupling.mappings.services import exclusive_key
 from coupling.models import Coupling, FailedRecord, IntegrationTableMapping
+from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import Job, Type
 from sync.coupling_setup.services import create_in_dataverse, require_rows
 
-MOST_COUPLED = 500
-"""Records coupled with candidates at once."""
+MOST_AT_ONCE = 500
+"""Records that are coupled with candidates or ignored at once; more are by a job."""
 
 
 @dataclass(slots=True)
@@ -68,64 +73,103 @@ def _couple(
             settled.coupled.append(made)
 
 
-def create_rows(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[tuple[Job, list[int]]]:
-    """Queue the creation of rows for failed records; return each job with the failed records it is about.
+class Started(NamedTuple):
+    """A job that was started, and the failed records that it takes up."""
 
-    Raises EmptySelection, Refusal.
+    job: Job
+    failed: "QuerySet[FailedRecord]"
+
+
+def couple_by_job(
+    *, failed: "QuerySet[FailedRecord]", chosen: Iterable[tuple[UUID, UUID]] = (), user: Any = None
+) -> list[Started]:
+    """Queue the coupling of failed records, however many, with their candidates: one job for each mapping.
+
+    chosen: the rows that a person chose for some, as (record, row); the others are coupled with the only row that may
+    be, or with the one nearly alike that stands out. Nothing is transferred. Raises EmptySelection, Refusal.
     """
+    pairs = tuple(chosen)
+    return _settle(failed, CouplingParameters(settle=Settle.COUPLE, chosen=pairs), user)
+
+
+def ignore_by_job(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) -> list[Started]:
+    """Queue that failed records are ignored, however many, for a reason. Raises EmptySelection, Refusal."""
+    said = reason_of(because)
+    return _settle(failed, CouplingParameters(settle=Settle.IGNORE, because=said), user)
+
+
+@transaction.atomic
+def _settle(failed: "QuerySet[FailedRecord]", asked: CouplingParameters, user: Any) -> list[Started]:
+    started = []
+    for mapping, lines in _by_mapping(failed).items():
+        if asked.settle is Settle.COUPLE:
+            require_rows(mapping)
+        job = jobs.start(
+            company=mapping.company, type=Type.COUPLING, mapping_name=mapping.name,
+            exclusive_key=exclusive_key(mapping), direction=mapping.direction, description=DESCRIPTIONS[asked.settle],
+            parameters=asked.dump(), selection=_ids(lines), user=user,
+        )  # fmt: skip
+        started.append(Started(job, lines))
+    if not started:
+        raise EmptySelection
+    return started
+
+
+def create_rows(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[Started]:
+    """Queue the creation of rows for failed records. Raises EmptySelection, Refusal."""
     found = _by_mapping(failed)
     if not found:
         raise EmptySelection
     return [
-        (create_in_dataverse(mapping=mapping, records=[local_id for _, local_id in lines], user=user),
-         [pk for pk, _ in lines])
+        Started(create_in_dataverse(mapping=mapping, records=_ids(lines), user=user), lines)
         for mapping, lines in found.items()
-    ]  # fmt: skip
+    ]
 
 
-def retry(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[tuple[Job, list[int]]]:
+def retry(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[Started]:
     """Queue the attempt that failed once more, by the criteria and the brakes of then.
-
-    Return each job with the failed records it is about.
 
     Raises EmptySelection, Refusal.
     """
-    lines = list(failed.order_by().values_list("pk", "mapping_id", "job_id", "local_id"))
-    if not lines:
+    tried = set(failed.order_by().values_list("mapping_id", "job_id").distinct())
+    if not tried:
         raise EmptySelection
-    jobs = Job.objects.in_bulk({job_id for _, _, job_id, _ in lines})
-    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk({one for _, one, _, _ in lines})
-    alike: dict[tuple[int, CouplingParameters | None], list[tuple[int, UUID]]] = defaultdict(list)
-    for pk, mapping_id, job_id, local_id in lines:
-        job = jobs.get(job_id)
+    by_id = Job.objects.in_bulk({job_id for _, job_id in tried})
+    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk({one for one, _ in tried})
+    alike: dict[tuple[int, CouplingParameters | None], list[int]] = defaultdict(list)
+    for mapping_id, job_id in sorted(tried):
+        job = by_id.get(job_id)
         creates = job is not None and job.type == Type.SYNCHRONIZATION
         asked = (
             None if creates else CouplingParameters.load(job.parameters) if job is not None else CouplingParameters()
         )
-        alike[mapping_id, asked].append((pk, local_id))
+        alike[mapping_id, asked].append(job_id)
     started = []
-    for (mapping_id, asked), some in alike.items():
-        mapping, ids = mappings[mapping_id], [local_id for _, local_id in some]
+    for (mapping_id, asked), job_ids in alike.items():
+        mapping, lines = mappings[mapping_id], failed.filter(mapping_id=mapping_id, job_id__in=job_ids)
         if asked is None:
-            job = create_in_dataverse(mapping=mapping, records=ids, user=user)
+            job = create_in_dataverse(mapping=mapping, records=_ids(lines), user=user)
         else:
             # What a preview created was ticked there, record by record: that allows no other.
             job = start_coupling(
-                mapping=mapping, selection=ids, criteria=asked.criteria or None,
+                mapping=mapping, selection=_ids(lines), criteria=asked.criteria or None,
                 create_new=asked.create and asked.preview is None, only_unmatched=asked.only_unmatched,
                 synchronize=asked.synchronize, conflicts=asked.conflict, user=user, brakes=Brakes.asked(asked),
             )  # fmt: skip
-        started.append((job, [pk for pk, _ in some]))
+        started.append(Started(job, lines))
     return started
 
 
-def _by_mapping(failed: "QuerySet[FailedRecord]") -> dict[IntegrationTableMapping, list[tuple[int, UUID]]]:
-    """Return failed records by mapping: (id, the record's id)."""
-    lines: dict[int, list[tuple[int, UUID]]] = defaultdict(list)
-    for pk, mapping_id, local_id in failed.order_by().values_list("pk", "mapping_id", "local_id"):
-        lines[mapping_id].append((pk, local_id))
-    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(list(lines))
-    return {mappings[mapping_id]: some for mapping_id, some in lines.items()}
+def _ids(failed: "QuerySet[FailedRecord]") -> "QuerySet[Any, UUID]":
+    """Return the ids of the records that failed, which a job stores without their being read."""
+    return failed.order_by().values_list("local_id", flat=True)
+
+
+def _by_mapping(failed: "QuerySet[FailedRecord]") -> dict[IntegrationTableMapping, "QuerySet[FailedRecord]"]:
+    """Return failed records by mapping."""
+    ids = list(failed.order_by().values_list("mapping_id", flat=True).distinct())
+    mappings = IntegrationTableMapping.objects.select_related("company").filter(pk__in=ids).order_by("pk")
+    return {one: failed.filter(mapping=one) for one in mappings}
 
 
 def records_of(failed: "QuerySet[FailedRecord]") -> Iterable[UUID]:

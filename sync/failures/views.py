@@ -1,15 +1,13 @@
 """Views of Integration Synchronization Errors: the list, and what settles the records selected on it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
 from django.core import signing
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company_or_404
@@ -19,29 +17,28 @@ from coupling.couplings.release import release_rows
 from coupling.dead_partners import rows_in_the_way
 from coupling.failures import services as failures
 from coupling.failures.candidates import look_at
+from coupling.failures.choosing import Chosen, choose
 from coupling.failures.likely import COUPLE, CREATE, NEARLY
 from coupling.models import FailedRecord, IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, mapping_url, show_error
 from coupling.records import selections
 from coupling.records.lists import table_or_404
 from jobs.errors import EmptySelection
-from jobs.models import Job
 from masterdata.models import Company
 from sync.failures import export as exporting
 from sync.failures import services
-from sync.failures.choosing import Chosen, choose
+from sync.failures.asked import selected_failures, tell_settled, way_back
+from sync.failures.by_job import ask_about_many, couple_many, start
 from sync.failures.forms import IgnoreForm
 from sync.failures.listing import failures_listing
-from sync.failures.page import BY_HAND, IGNORE, SETTLED, FailuresPage
-from ui import ids, listing, render
+from sync.failures.page import BY_HAND, IGNORE, FailuresPage
+from ui import listing, render
 from ui.kit import Action, FastTab, Field, Link, Page
 from ui.links import company_url
 
 _SALT = "sync.failures"
-_MOST_KEPT = 500
 _LISTED = 100
 """Pairs that a question lists one by one."""
-Start = Callable[..., list[tuple[Job, list[int]]]]
 
 
 @require_safe
@@ -63,45 +60,6 @@ def export(request: HttpRequest, company: str) -> HttpResponseBase:
     return response
 
 
-# -- what is selected --------------------------------------------------------------------------------------------------
-
-
-def _ignored(request: HttpRequest) -> bool:
-    return request.POST.get("ignored") == "yes"
-
-
-def _selected(request: HttpRequest, owner: Company) -> listing.Selection:
-    """Return the failed records that a form selects; the button of one line means that line."""
-    what = failures_listing(owner, ignored=_ignored(request))
-    number = ids.parse_id(request.POST.get("only", ""))
-    if number is not None:
-        rows = what.rows.filter(pk=number)
-        return listing.Selection(rows, rows.count(), token=what.signed(keys=[str(number)]), key=what.key)
-    return listing.selected(request, what)
-
-
-def _back(request: HttpRequest, owner: Company) -> str:
-    """Return the list as the person left it."""
-    own = company_url("sync:failures", owner)
-    given = request.POST.get("back", "")
-    safe = url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure())
-    return given if safe and urlsplit(given).path == own and len(given) < 2000 else own
-
-
-def _settled(request: HttpRequest, owner: Company, lines: Iterable[tuple[int, int]]) -> HttpResponse:
-    """Go back to the list, where lines say in place what was done about them: (failed record, job or 0)."""
-    kept = dict(list(lines)[:_MOST_KEPT])
-    request.session[SETTLED] = {"company": owner.pk, "lines": {str(pk): job for pk, job in kept.items()}}
-    back = _without(_back(request, owner), ("settled", "select"))
-    return HttpResponseRedirect(f"{back}{'&' if '?' in back else '?'}settled=yes")
-
-
-def _without(url: str, names: Sequence[str]) -> str:
-    path, _, query = url.partition("?")
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in names]
-    return f"{path}?{'&'.join(kept)}" if kept else path
-
-
 # -- couple ------------------------------------------------------------------------------------------------------------
 
 
@@ -112,33 +70,37 @@ def couple(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_or_404(request, company)
     if token := request.POST.get("pairs"):
         return _couple(request, owner, _pairs_of(owner, token))
-    chosen = _selected(request, owner)
+    if token := request.POST.get("chosen"):
+        return couple_many(request, owner, token)
+    chosen = selected_failures(request, owner)
     if not chosen:
-        return listing.nothing_selected(request, _back(request, owner))
-    rows = list(chosen.rows[: services.MOST_COUPLED])
+        return listing.nothing_selected(request, way_back(request, owner))
+    many = chosen.count > services.MOST_AT_ONCE
+    return ask_about_many(request, owner, chosen) if many else _couple_chosen(request, owner, chosen)
+
+
+def _couple_chosen(request: HttpRequest, owner: Company, chosen: listing.Selection) -> HttpResponse:
+    """Couple a few selected records at once, after a question where rows are only nearly alike."""
+    rows = list(chosen.rows)
     asked = {row.pk: request.POST.get(f"candidate-{row.pk}", "") for row in rows}
     seen = look_at(rows, user=request.user)
     if seen.problem is not None:
         show_error(request, seen.problem)
-        return HttpResponseRedirect(_back(request, owner))
+        return HttpResponseRedirect(way_back(request, owner))
     pairs, left = choose(seen.lines, {pk: row for pk, row in asked.items() if row})
-    _tell_left(request, len(left), chosen.count - len(rows))
+    _tell_left(request, len(left))
     if not pairs:
-        return HttpResponseRedirect(_back(request, owner))
+        return HttpResponseRedirect(way_back(request, owner))
     if any(one.candidate.nearly for one in pairs):
         return _ask_about_nearly(request, owner, pairs)
     return _couple(request, owner, [(one.seen.failed, one.row_id) for one in pairs])
 
 
-def _tell_left(request: HttpRequest, left: int, behind: int) -> None:
+def _tell_left(request: HttpRequest, left: int) -> None:
     if left:
         what = "1 record has" if left == 1 else f"{left:,} records have"
         messages.warning(
             request, f"{what} no candidate chosen, or none that may be coupled. Choose one in the line, then couple."
-        )
-    if behind:
-        messages.warning(
-            request, f"{services.MOST_COUPLED:,} records are coupled at once; do the same again for {behind:,} more."
         )
 
 
@@ -157,9 +119,9 @@ def _ask_about_nearly(request: HttpRequest, owner: Company, pairs: Sequence[Chos
         lines=lines,
         action=Action(
             "Couple", request.path, "post", "couple", primary=True,
-            values={"pairs": token, "back": _back(request, owner)},
+            values={"pairs": token, "back": way_back(request, owner)},
         ),
-        back=_back(request, owner),
+        back=way_back(request, owner),
         company=owner,
     )  # fmt: skip
 
@@ -178,10 +140,10 @@ def _couple(request: HttpRequest, owner: Company, pairs: Sequence[tuple[FailedRe
     try:
         done = services.couple_with(pairs=pairs, user=request.user)
     except EmptySelection:
-        return listing.nothing_selected(request, _back(request, owner))
+        return listing.nothing_selected(request, way_back(request, owner))
     except EXPLAINED as error:
         show_error(request, error)
-        return HttpResponseRedirect(_back(request, owner))
+        return HttpResponseRedirect(way_back(request, owner))
     if done.coupled:
         what = "1 record is" if len(done.coupled) == 1 else f"{len(done.coupled):,} records are"
         messages.success(request, f"{what} coupled. The next synchronization brings both sides into line.")
@@ -190,7 +152,7 @@ def _couple(request: HttpRequest, owner: Company, pairs: Sequence[tuple[FailedRe
     if len(done.refused) > 5:
         messages.error(request, f"{len(done.refused) - 5:,} more could not be coupled: their lines say why.")
     coupled = {one.local_id for one in done.coupled}
-    return _settled(request, owner, [(failed.pk, 0) for failed, _ in pairs if failed.local_id in coupled])
+    return tell_settled(request, owner, [(failed.pk, 0) for failed, _ in pairs if failed.local_id in coupled])
 
 
 @require_POST
@@ -198,8 +160,8 @@ def _couple(request: HttpRequest, owner: Company, pairs: Sequence[tuple[FailedRe
 def by_hand(request: HttpRequest, company: str) -> HttpResponse:
     """Go on to Set Up Coupling for the one record that is selected."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
-    back = _back(request, owner)
+    chosen = selected_failures(request, owner)
+    back = way_back(request, owner)
     if not chosen:
         return listing.nothing_selected(request, back)
     if chosen.count > 1:
@@ -221,9 +183,9 @@ def by_hand(request: HttpRequest, company: str) -> HttpResponse:
 def create(request: HttpRequest, company: str) -> HttpResponse:
     """Create rows for the selected records, after asking where they are several or likely duplicates."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
+    chosen = selected_failures(request, owner)
     if not chosen:
-        return listing.nothing_selected(request, _back(request, owner))
+        return listing.nothing_selected(request, way_back(request, owner))
     alike = chosen.rows.filter(NEARLY).count()
     if (chosen.count > 1 or alike) and request.POST.get("confirmed") != "yes":
         what = "A row is" if chosen.count == 1 else f"{chosen.count:,} rows are"
@@ -232,7 +194,7 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
             have = "1 of the records has" if alike == 1 else f"{alike:,} of the records have"
             text += f" {have} a row there that is the same or nearly alike: a likely duplicate."
         return _ask(request, owner, chosen, CREATE, text, "add", careful=bool(alike))
-    return _start(request, owner, services.create_rows, chosen.rows)
+    return start(request, owner, services.create_rows, chosen.rows)
 
 
 @require_POST
@@ -240,32 +202,19 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
 def retry(request: HttpRequest, company: str) -> HttpResponse:
     """Try the selected records again, by the criteria by which they failed."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
+    chosen = selected_failures(request, owner)
     if not chosen:
-        return listing.nothing_selected(request, _back(request, owner))
-    return _start(request, owner, services.retry, chosen.rows)
+        return listing.nothing_selected(request, way_back(request, owner))
+    return start(request, owner, services.retry, chosen.rows)
 
 
 def _ask(
     request: HttpRequest, owner: Company, chosen: listing.Selection, title: str, text: str, icon: str, *, careful: bool
 ) -> HttpResponse:
-    values = {"selection": chosen.token, "confirmed": "yes", "back": _back(request, owner)}
+    values = {"selection": chosen.token, "confirmed": "yes", "back": way_back(request, owner)}
     action = Action(title, request.path, "post", icon, values=values, primary=True)
-    back = _back(request, owner)
+    back = way_back(request, owner)
     return render.confirm(request, title=title, text=text, action=action, back=back, company=owner, careful=careful)
-
-
-def _start(request: HttpRequest, owner: Company, verb: Start, rows: "QuerySet[FailedRecord]") -> HttpResponse:
-    """Start jobs, and go back to the list, where lines say by which job they are taken up."""
-    try:
-        started = verb(failed=rows, user=request.user)
-    except EXPLAINED as error:
-        show_error(request, error)
-        return HttpResponseRedirect(_back(request, owner))
-    for job, lines in started:
-        what = "1 record is" if len(lines) == 1 else f"{len(lines):,} records are"
-        messages.success(request, f"{what} taken up by job {job.pk}. This list is shorter once it has ended.")
-    return _settled(request, owner, [(pk, job.pk) for job, lines in started for pk in lines])
 
 
 @require_POST
@@ -273,8 +222,8 @@ def _start(request: HttpRequest, owner: Company, verb: Start, rows: "QuerySet[Fa
 def criteria(request: HttpRequest, company: str) -> HttpResponse:
     """Go on to Select Coupling Criteria with the selected records alone."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
-    back = _back(request, owner)
+    chosen = selected_failures(request, owner)
+    back = way_back(request, owner)
     if not chosen:
         return listing.nothing_selected(request, back)
     mappings = list(chosen.rows.order_by().values_list("mapping", flat=True).distinct()[:2])
@@ -293,18 +242,18 @@ def criteria(request: HttpRequest, company: str) -> HttpResponse:
 def release(request: HttpRequest, company: str) -> HttpResponse:
     """Release the rows that keep the selected records from being coupled, from records that were deleted here."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
+    chosen = selected_failures(request, owner)
     if not chosen:
-        return listing.nothing_selected(request, _back(request, owner))
+        return listing.nothing_selected(request, way_back(request, owner))
     try:
         rows = rows_in_the_way(owner, services.records_of(chosen.rows))
         jobs = release_rows(company=owner, row_ids=rows, user=request.user)
     except EXPLAINED as error:
         show_error(request, error)
-        return HttpResponseRedirect(_back(request, owner))
+        return HttpResponseRedirect(way_back(request, owner))
     numbers = ", ".join(str(job.pk) for job in jobs)
     messages.success(request, f"The rows are released by job {numbers}. Then choose Retry Selected.")
-    return HttpResponseRedirect(_back(request, owner))
+    return HttpResponseRedirect(way_back(request, owner))
 
 
 # -- ignore ------------------------------------------------------------------------------------------------------------
@@ -315,8 +264,8 @@ def release(request: HttpRequest, company: str) -> HttpResponse:
 def ignore(request: HttpRequest, company: str) -> HttpResponse:
     """Ask why, then ignore the selected records until either side changes."""
     owner = company_or_404(request, company)
-    chosen = _selected(request, owner)
-    back = _back(request, owner)
+    chosen = selected_failures(request, owner)
+    back = way_back(request, owner)
     if not chosen:
         return listing.nothing_selected(request, back)
     form = IgnoreForm.of(request.POST, selection=chosen.token, back=back)
@@ -333,12 +282,15 @@ def ignore(request: HttpRequest, company: str) -> HttpResponse:
             cancel=Link("Cancel", back),
         )  # fmt: skip
         return render.page(request, page, status=400 if form.is_bound else 200)
-    ids_ = list(chosen.rows.values_list("pk", flat=True)[:_MOST_KEPT])
+    if chosen.count > services.MOST_AT_ONCE:
+        verb = partial(services.ignore_by_job, because=form.cleaned_data["because"])
+        return start(request, owner, verb, chosen.rows)
+    ids_ = list(chosen.rows.values_list("pk", flat=True)[: services.MOST_AT_ONCE])
     count = failures.ignore(failed=chosen.rows, because=form.cleaned_data["because"], user=request.user)
     what = "1 record is" if count == 1 else f"{count:,} records are"
-    until = "until the record here changes, or a job finds other values or rows in Dataverse"
+    until = "until the record here changes, or a job hears of a change in Dataverse"
     messages.success(request, f"{what} ignored, {until}.")
-    return _settled(request, owner, [(pk, 0) for pk in ids_])
+    return tell_settled(request, owner, [(pk, 0) for pk in ids_])
 
 
 @require_POST

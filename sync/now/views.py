@@ -16,6 +16,7 @@ from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping, pairs_of
 from coupling.page_parts import EXPLAINED
 from coupling.records import lists as records
+from coupling.records.which_mapping import NAME, find_or_ask, that_couple
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.now.looking import MOST, Look, Loss, look
@@ -48,7 +49,11 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     if not selected:
         return listing.nothing_selected(request, back)
     try:
-        asking = _Asking(request, owner, local_table, _mapping_of(owner, local_table), selected)
+        mappings = that_couple(_mappings_of(owner, local_table), selected)
+        mapping = find_or_ask(request, owner, local_table, selected, mappings, title=TITLE)
+        if isinstance(mapping, HttpResponse):
+            return mapping
+        asking = _Asking(request, owner, local_table, mapping, selected)
         if (answer := asking.answer()) is not None:
             return answer
         direction, conflict = WAYS[asking.way] if asking.asks_for_direction else WAYS["merge"]
@@ -62,13 +67,13 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     return redirect_to_jobs(request, owner, [job], back)
 
 
-def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
-    """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
+def _mappings_of(company: Company, table: LocalTable) -> list[IntegrationTableMapping]:
+    """Return the mappings that records of a table are synchronized by. Raises Refusal where nothing can be."""
     require_enabled(company)
-    mapping = next(iter(records.mappings_of(company, table)), None)
-    if mapping is None:
+    mappings = records.mappings_of(company, table)
+    if not mappings:
         raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
-    return mapping
+    return mappings
 
 
 class _Asking:
@@ -120,7 +125,7 @@ class _Asking:
 
     def _coupling_actions(self) -> list[Action]:
         """Return what couples records: one by hand, several by matching; or creates their rows."""
-        values = {"selection": self.selected.token}
+        values = {"selection": self.selected.token, NAME: self.mapping.name}
         parts: dict[str, Any] = {"table": self.table.name}
         found = []
         if self.selected.count == 1:
@@ -173,7 +178,7 @@ class _Asking:
         return ask_direction(
             self.request, self.company, f"{counted(self.selected.count, 'record')} of {self.mapping.name}",
             self.selected, self.crumb, initial=found.way if found is not None else "merge", notices=notices,
-            tabs=[_what_changed(found)] if found is not None else [],
+            tabs=[_what_changed(found)] if found is not None else [], carried={NAME: self.mapping.name},
         )  # fmt: skip
 
     # -- the warning --------------------------------------------------------------------------------------------------
@@ -188,7 +193,9 @@ class _Asking:
         text = f"Newer data {where} would be overwritten: {_told(losses)}." if losses else (
             f"{problem} Newer data {where} may be overwritten."
         )  # fmt: skip
-        values = {"selection": self.selected.token, "way": self.way, "confirmed": "yes"}
+        values = {
+            "selection": self.selected.token, "way": self.way, "confirmed": "yes", NAME: self.mapping.name,
+        }  # fmt: skip
         return render.confirm(
             self.request,
             title=TITLE,

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from coupling.models import Coupling
+from jobs.models import Job
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.failures import services
 from tests.browser.conftest import Looks
 from tests.sync.conftest import connect
 from tests.sync.failures.conftest import CALGARY, EDMONTON, fail, load
@@ -70,6 +73,30 @@ def test_several_matches_are_settled_by_candidate_in_the_list(looks: Callable[..
     page.get_by_role("button", name="Ignore", exact=True).click()
     page.get_by_text("2 records are ignored").wait_for()
     found.open("what is ignored", f"{LIST}?ignored=yes")
+    found.end()
+
+
+def test_many_are_coupled_to_their_candidates_by_a_job_after_a_question(
+    looks: Callable[..., Looks], company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_AT_ONCE", 2)
+    found = looks()
+    page = found.page
+    page.goto(LIST)
+    page.get_by_label("Couple 10020 to Iris Bicycles Ltd., Edmonton").check()
+    page.get_by_label("Select all shown").check()
+    page.get_by_role("button", name="Couple to Candidate").click()
+    page.get_by_text("4 records are taken up by a job.").wait_for()
+    found.look("couple many to candidates")
+    page.get_by_role("button", name="Couple", exact=True).click()
+    page.get_by_role("link", name="Taken up by job").first.wait_for()
+    assert not page.get_by_label("Select 10040 Falcon Workshop").count()
+    found.look("what a job has taken up")
+    run_to_end(Job.objects.latest("pk"))
+    assert row_of("10020") == EDMONTON
+    page.reload()
+    page.get_by_text("Coupled to Pine Logistics Ltd").wait_for()
+    page.get_by_role("link", name="Tried by job").first.wait_for()
     found.end()
 
 

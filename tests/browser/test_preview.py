@@ -57,6 +57,8 @@ def test_what_is_previewed_and_ticked_is_coupled(looks: Callable[..., Looks], co
     page.get_by_role("heading", name="Preview of Match-Based Coupling", level=1).wait_for()
     waiting.run_to_end(Job.objects.get())
     page.get_by_role("heading", name="7 customers would end like this").wait_for()  # the page has asked by itself
+    page.get_by_role("heading", name="Then synchronized").wait_for()
+    assert page.get_by_role("columnheader", name="Will change").is_visible()
     found.look("preview")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("checkbox", name="Leave 10010 in").uncheck()

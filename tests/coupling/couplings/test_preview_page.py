@@ -15,6 +15,7 @@ from jobs.models import Job
 from masterdata.models import Customer
 from tests.coupling.conftest import pairs, previewed, run
 from tests.coupling.couplings.test_pages import as_, text, typed
+from tests.sync.conftest import make_unreachable
 
 __all__ = ["as_"]
 
@@ -220,3 +221,34 @@ def test_the_page_asks_few_questions_however_many_records(
     with django_assert_max_num_queries(32):
         page = client.get(url(preview, page="3"))
     assert "101 to 120 of 120" in text(page)
+
+
+def test_the_pairs_say_what_the_next_synchronization_would_write_and_the_box_adds_it_up(
+    as_, customers, accounts, customer_mapping, remote
+):
+    customers([{"name": name, "city": "Oslo"} for name in ("Same", "Written", "Both")])
+    same = {"address1_city": "Oslo"}
+    accounts([{"name": "Same", **same}, {"name": "Written", "address1_city": "Bergen"}, {"name": "Both", **same}])
+    found = previewed(customer_mapping, NAME[:1], synchronize=True, conflicts="send").preview
+    remote.control("DELETE", "requests")
+    client = as_("Operator")
+    page = client.get(url(found))
+    assert "Then synchronized" in text(page)
+    assert "At once: Synchronize After Coupling is on." in text(page)
+    shown = page.content.decode()
+    written = Customer.objects.get(name="Written")
+    assert f"/records/customer/{written.system_id}/" in shown
+    assert re.search(r"set-up-coupling/\?mapping=CUSTOMER&amp;row=[0-9a-f-]+&amp;show=different", shown), shown
+    requests = remote.requests()
+    assert (requests["writes"], requests["total"] < 8) == (0, True)
+    remote.control("DELETE", "requests")
+    client.get(url(found, q="Same"))
+    assert remote.requests()["total"] == 0  # known for a while
+    assert not pairs(customer_mapping)
+
+
+def test_while_dataverse_does_not_answer_the_page_says_that_it_does_not_know_what_would_change(as_, preview):
+    make_unreachable(preview.mapping.company)
+    page = text(as_("Operator").get(url(preview)))
+    assert "Then synchronized Not known now." in page
+    assert "not read" in page

@@ -7,6 +7,7 @@ from io import StringIO
 from coupling.failures.standing import standing
 from coupling.models import Coupling, FailedRecord
 from jobs.models import Job
+from jobs.services import cancel
 from masterdata.models import Customer
 from tests.sync.conftest import make_unreachable, page_text, page_url
 from tests.sync.failures.conftest import CALGARY, PINE_ID, RIDGE
@@ -72,6 +73,12 @@ def test_creating_asks_where_duplicates_are_likely_and_one_line_can_be_created_a
     page = page_text(operator.post(page_url(company, "failures-create"), {"only": pk_of("10040")}, follow=True))
     job = Job.objects.get(type="synchronization")
     assert f"Taken up by job {job.pk}" in page
+    assert "Select 10040" not in page
+    assert "Select all 2" in page
+    cancel(job=job)
+    page = page_text(operator.get(page_url(company, "failures"), {"settled": "yes"}))
+    assert f"Tried by job {job.pk}" in page
+    assert "Select 10040" in page
 
 
 def test_retry_other_criteria_by_hand_and_release_take_the_selected_records(company, failed, operator):
@@ -114,7 +121,7 @@ def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, oper
     remote.control("PUT", "clock", {"offset_s": 5})  # Dataverse tells when a row was changed by the second
     remote.load({"accounts": [{**RIDGE, "name": "Ridge Boatyard Ltd"}]})
     page = page_text(operator.get(page_url(company, "failures"), {"ignored": "yes"}))
-    assert page.count("Changed in Dataverse since. The next job that tries it lists it again.") == 1
+    assert page.count("The next synchronization, or job that tries it, lists it again.") == 1
     operator.post(page_url(company, "failures-stop-ignoring"), {"selected": pk_of("10010"), "ignored": "yes"})
     assert [one.local_key for one in standing(company)] == ["10010", "10020", "10030"]
 

@@ -1,5 +1,6 @@
 """What still stands of failures: each record once, not coupled, not gone, not ignored; whoever did that."""
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -7,17 +8,18 @@ from django.utils import timezone
 from core import bulk
 from coupling.failures import services as failures
 from coupling.failures.candidates import look_at
+from coupling.failures.choosing import default_candidate
 from coupling.failures.standing import standing
+from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters
 from coupling.models import FailedRecord
 from jobs.models import Job
 from masterdata.models import Customer
 from sync.coupling_setup import services as by_hand
 from sync.failures import services
-from sync.failures.choosing import default_candidate
 from sync.tasks import find_deleted_records
-from tests.sync.conftest import make_unreachable, patch
-from tests.sync.failures.conftest import CALGARY, IRIS, PINE_ID, fail
+from tests.sync.conftest import make_unreachable, patch, synchronize, update_mapping
+from tests.sync.failures.conftest import CALGARY, EDMONTON, IRIS, PINE_ID, fail
 
 
 def keys(company, **how):
@@ -60,6 +62,25 @@ def test_ignoring_outlives_a_job_that_sees_the_same_and_ends_with_one_that_does_
     patch(remote, PINE_ID, name="Pine Logistic Ltd")
     fail(company)
     assert keys(company) == ["10030"]
+
+
+@pytest.mark.parametrize("direction", ["bidirectional", "to_integration_table"])
+def test_ignoring_ends_with_the_next_run_that_hears_of_a_row_in_question(company, remote, failed, direction):
+    mapping = update_mapping(company, direction=direction, synch_only_coupled=True)
+    synchronize(mapping)
+    patch(remote, PINE_ID, telephone1="+44 20 7946 0147")
+    remote.control("PUT", "clock", {"offset_s": -10})  # what changed before was to be seen
+    patch(remote, CALGARY, address1_city="Banff")
+    failures.ignore(failed=standing(company), because="known")
+    synchronize(mapping)
+    assert keys(company) == []
+    remote.control("PUT", "clock", {"offset_s": 5})  # Dataverse tells when a row was changed by the second
+    patch(remote, PINE_ID, telephone1="+44 20 7946 0148")
+    Gateway(company).delete(mapping, [(EDMONTON, "*")])
+    synchronize(mapping)
+    assert keys(company) == ["10020", "10030"]
+    synchronize(mapping)
+    assert keys(company) == ["10020", "10030"]
 
 
 def test_candidates_are_all_rows_told_apart_with_both_sides_values(company, remote, failed):

@@ -1,0 +1,191 @@
+"""The coupling job that settles failed records of its selection, however many: couple them to candidates, or ignore
+them for a reason. What settles a few at once does the same (services of this package, sync.failures.services).
+
+Part after part in the order of the records' ids, `after` the last one done. Each record gets one outcome: those that
+are not failed any more, and those for which no row is chosen or stands out, are left with why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from coupling import claims
+from coupling.couplings.couple_job import couple
+from coupling.couplings.left_out import MEANWHILE, skipped_outcomes
+from coupling.couplings.new_pairs import insert_pairs, note_new
+from coupling.couplings.services import delete_coupling, pair_of
+from coupling.failures import services
+from coupling.failures.candidates import look_at_all
+from coupling.failures.choosing import Chosen, choose
+from coupling.failures.standing import standing
+from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters, Settle
+from coupling.mappings.services import get_mapping
+from coupling.models import Coupling, FailedRecord, IntegrationTableMapping, Method
+from jobs.models import Job, JobRecord, Outcome, Reason
+from jobs.running.context import Checkpoint, JobContext, OutcomeRow
+
+DESCRIPTIONS = {Settle.COUPLE: "Couple to Candidate", Settle.IGNORE: "Ignore failed records"}
+"""What the jobs are called."""
+PART = 500
+"""Records that one checkpoint settles."""
+NOT_CHOSEN = "No row is chosen for the record, and none stands out that may be coupled. Choose one in its line."
+_SETTLED = "The record was settled, ignored or tried again while the job ran, so nothing was done."
+_LOST = "The record or the row was coupled by somebody else while the job ran. That coupling stays."
+
+
+def match_or_settle(context: JobContext) -> None:
+    """Handle one slice of a coupling job: match, or settle failed records."""
+    asked = CouplingParameters.load(context.parameters)
+    if asked.settle is Settle.NO:
+        couple(context)
+    else:
+        _Settling(context, asked).run()
+
+
+def label_of(job: Job) -> str:
+    """Return what the card of a job that settles failed records says it does; "" of other coupling jobs.
+
+    By its description: lists do not read the parameters of jobs.
+    """
+    return job.description.lower() if job.description in DESCRIPTIONS.values() else ""
+
+
+class _Settling:
+    """One slice of settling."""
+
+    def __init__(self, context: JobContext, asked: CouplingParameters) -> None:
+        self.context, self.asked = context, asked
+        self.mapping: IntegrationTableMapping = get_mapping(context.company, context.job.mapping_name)
+        self.user = context.job.requested_by
+        if asked.settle is Settle.COUPLE:
+            self.gateway = Gateway(context.company, context.usage)
+            self.organization: UUID = context.kept.get("organization") or self.gateway.organization_id
+            context.kept["organization"] = self.organization
+
+    def run(self) -> None:
+        """Settle the parts that are not done yet, a checkpoint each."""
+        context = self.context
+        if context.job.total is None:
+            with context.checkpoint() as point:
+                point.total = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
+                point.phase = "Settling failed records"
+        after = context.resume.get("after")
+        for ids in context.selection(after=UUID(after) if after else None):
+            for start in range(0, len(ids), PART):
+                self._part(ids[start : start + PART])
+        context.finish(_message(context.job.counters, context.job.breakdown))
+
+    def _part(self, ids: Sequence[UUID]) -> None:
+        failed = list(standing(self.context.company, mappings=[self.mapping]).filter(local_id__in=ids))
+        known = {one.local_id for one in failed}
+        others = self._others([one for one in ids if one not in known])
+        if self.asked.settle is Settle.IGNORE:
+            with self.context.checkpoint() as point:
+                point.outcomes += [*self._ignored(failed), *others]
+                self._go_on(point, ids)
+            return
+        pairs, left = self._choose(failed)
+        with self.context.checkpoint() as point:
+            point.outcomes += [*others, *left]
+            self._couple(point, pairs)
+            self._go_on(point, ids)
+
+    @staticmethod
+    def _go_on(point: Checkpoint, ids: Sequence[UUID]) -> None:
+        point.processed(len(ids))
+        point.resume = {"after": str(ids[-1])}
+
+    def _others(self, ids: Sequence[UUID]) -> list[OutcomeRow]:
+        """Return the outcomes of records that are not failed any more."""
+        if not ids:
+            return []
+        told = {row.local_id: row for row in skipped_outcomes(self.mapping, ids, MEANWHILE)}
+        return [
+            told.get(one, OutcomeRow(Outcome.SKIPPED, Reason.CHANGED_SINCE, one, message=_SETTLED)) for one in ids
+        ]  # fmt: skip
+
+    def _ignored(self, failed: Sequence[FailedRecord]) -> list[OutcomeRow]:
+        """Ignore failed records; return their outcomes."""
+        if not failed:
+            return []
+        rows = FailedRecord.objects.filter(pk__in=[one.pk for one in failed])
+        services.ignore(failed=rows, because=self.asked.because, user=self.user)
+        return [_outcome(one, Outcome.SKIPPED, "", f"Ignored: {self.asked.because}") for one in failed]
+
+    # -- couple to candidates ------------------------------------------------------------------------------------------
+
+    def _choose(self, failed: Sequence[FailedRecord]) -> tuple[list[Chosen], list[OutcomeRow]]:
+        """Return the pairs to couple, and the outcomes of records for which there is none."""
+        if not failed:
+            return [], []
+        lines = look_at_all(self.mapping, self.gateway, failed, user=self.user)
+        rows = {str(record): str(row) for record, row in self.asked.chosen}
+        chosen = {one.pk: rows[str(one.local_id)] for one in failed if str(one.local_id) in rows}
+        pairs, open_ = choose(lines, chosen)
+        return pairs, [_outcome(one.failed, Outcome.SKIPPED, one.failed.reason, NOT_CHOSEN) for one in open_]
+
+    def _couple(self, point: Checkpoint, pairs: Sequence[Chosen]) -> None:
+        """Insert the couplings; what somebody else coupled meanwhile keeps that coupling."""
+        if not pairs:
+            return
+        holders = claims.claim(self.mapping, self.organization, [one.row_id for one in pairs])
+        point.outcomes += [_held(self.mapping, one, holders[one.row_id]) for one in pairs if one.row_id in holders]
+        free = [one for one in pairs if one.row_id not in holders]
+        self._release([one.row_id for one in free])
+        places, ids = insert_pairs(
+            self.mapping, self.context.job.pk, self.organization, [one.seen.failed.local_id.hex for one in free],
+            [one.row_id.hex for one in free], [None] * len(free), Method.MANUAL,
+        )  # fmt: skip
+        note_new(self.mapping, self.context.job.pk, ids)
+        made = set(places)
+        point.outcomes += [
+            _of_pair(one, Outcome.COUPLED, "", _coupled(one)) if at in made
+            else _of_pair(one, Outcome.FAILED, Reason.ALREADY_COUPLED, _LOST)
+            for at, one in enumerate(free)
+        ]  # fmt: skip
+
+    def _release(self, row_ids: Iterable[UUID]) -> None:
+        """End the couplings of rows whose records were deleted here: they are in nobody's way."""
+        own = Coupling.objects.filter(
+            company=self.mapping.company, table=self.mapping.table, integration_id__in=list(row_ids)
+        )
+        for coupling in own.select_related("mapping__company"):
+            pair = pair_of(self.mapping, coupling)
+            if pair is not None and not pair.record and pair.creating_job is None:
+                delete_coupling(coupling, self.user)
+
+
+def _outcome(one: FailedRecord, outcome: str, reason: str, message: str) -> OutcomeRow:
+    return OutcomeRow(outcome, reason, one.local_id, one.local_key, one.local_name, message=message)
+
+
+def _of_pair(one: Chosen, outcome: str, reason: str, message: str, told: Mapping[str, Any] | None = None) -> OutcomeRow:
+    row = _outcome(one.seen.failed, outcome, reason, message)
+    detail = {"fields": [dict(field) for field in one.seen.fields], **(told or {})}
+    return row._replace(integration_id=one.row_id, integration_name=one.candidate.name, detail=detail)
+
+
+def _held(mapping: IntegrationTableMapping, one: Chosen, holder: claims.Holder) -> OutcomeRow:
+    text = claims.refusal(mapping, holder)
+    return _of_pair(one, Outcome.FAILED, Reason.ALREADY_COUPLED, text.text, text.detail())
+
+
+def _coupled(one: Chosen) -> str:
+    """Return how it was known with which row to couple a record."""
+    if one.by_person:
+        return "The row was chosen in the record's line."
+    if one.candidate.nearly:
+        return f"The row is {one.candidate.nearly} % alike, and stands out."
+    return "It is the only row that may be coupled with the record."
+
+
+def _message(counters: Mapping[str, int], breakdown: Mapping[str, Mapping[str, int]]) -> str:
+    """Return what came of it: "600 coupled, 2 failed, 12 left as they were."."""
+    skipped = breakdown.get(Outcome.SKIPPED, {})
+    ignored = skipped.get("", 0)
+    counts = {
+        "coupled": counters.get("coupled", 0), "ignored": ignored, "failed": counters.get("failed", 0),
+        "left as they were": sum(skipped.values()) - ignored,
+    }  # fmt: skip
+    return f"{', '.join(f'{count:,} {what}' for what, count in counts.items() if count) or 'Nothing was done'}."
