@@ -53,6 +53,8 @@ from sync.schedules import waking
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
+from sync.undo.preview_job import drop_expired as drop_undo_previews
+from sync.undo.preview_job import handle as preview_undo
 from sync.unsettled_jobs import needed_jobs
 from ui import registry
 from ui.kit import Cue
@@ -118,6 +120,7 @@ def register() -> None:
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.RESTORE, put_back, label="values put back")
     jobs.register(Type.UNDO, undo, label="undo of a coupling job")
+    jobs.register(Type.UNDO_PREVIEW, preview_undo, label="preview of an undo")
     jobs.changed_fields(changed_fields)
     jobs.job_actions(job_actions)
     jobs.job_actions(undo_page.job_actions)
@@ -128,6 +131,7 @@ def register() -> None:
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
+    jobs.on_tick(drop_undo_previews)
     jobs.on_ended(full.on_job_ended)
     jobs.on_ended(schedules.on_job_ended)
     hooks.on_enabled(schedules.begin_again)

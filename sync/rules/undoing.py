@@ -21,6 +21,7 @@ class Stays(Enum):
     DECIDED = "changed_since"
     DELETED = "local_deleted"
     CREATING = "create_queued"
+    NOT_PREVIEWED = "changed_since_preview"
 
 
 @dataclass(frozen=True, slots=True)
