@@ -174,9 +174,7 @@ class Worker(Decider):
                 self._store_restore_intents(restored, organization_id)
                 self._save_history(chunk)
                 for update in chunk.remote_updates:
-                    values = {name: update.base[name] for name in update.sent}
-                    before = {one.name: (one.before, one.won.value) for one in update.changes}
-                    self.unconfirmed.add(update.pair.coupling.id, UnconfirmedWrite(self.job_id, values, before=before))
+                    self.unconfirmed.add_update(self.job_id, update)
                 self.unconfirmed.save()
         except (SliceEnded, Yielded):
             if lease.stopping.is_set():

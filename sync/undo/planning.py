@@ -4,7 +4,7 @@ Both sides are read of those pairs of which synchronization wrote something; not
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +23,8 @@ from sync.engine.written_fields import written
 from sync.history.plan import Plan, Planner
 from sync.history.reading import NetChange
 from sync.models import SynchronizedField, WrittenSide
-from sync.rules.changes import Change, Kept
-from sync.rules.putting_back import put_back_words
+from sync.rules.changes import Change, Kept, Won, code_of
+from sync.rules.putting_back import in_quotes, put_back_words
 from sync.rules.undoing import Write, own_value
 from sync.undo.reading import Made, MadeByJob, Writes
 
@@ -44,6 +44,8 @@ class End:
     """None where no value goes back."""
     asked: Sequence[NetChange] = ()
     """What synchronization wrote of it, in sum."""
+    entered: Sequence[NetChange] = ()
+    """Those values that people have entered since, although they are the same as were written."""
     problem: str = ""
     reason: str = ""
     detail: dict[str, Any] | None = None
@@ -134,13 +136,21 @@ class Planning:
         write = self.worker.unconfirmed.get(end.made.number)
         if write is None or pair.remote is None:
             return
-        applied = write.changes(self.worker.fields.specs, self.worker.values.remote_values(pair.remote))
+        values = self.worker.values.remote_values(pair.remote)
+        applied = write.changes(self.worker.fields.specs, values)
         coupling = pair.coupling
         end.found = list(written(coupling.local_id, coupling.integration_id, write.job, applied))
         if end.made.created:
             return  # of a row that the job had created nothing goes back: before the job it was not there
         for change in applied:
-            end.made.written = _with(end.made.written, self._field(change.name), Write(change.before, change.after))
+            end.made.written = _with(end.made.written, self._field(change.name), change)
+        if pair.remote.version != coupling.version:
+            # Of what was sent and is not there, somebody may have entered what is.
+            lost = {name for name, value in write.values.items() if values.get(name, value) != value}
+            end.made.written = [
+                replace(one, entered=True) if not one.here and one.field.name in lost else one
+                for one in end.made.written
+            ]
 
     def _field(self, name: str) -> SynchronizedField:
         """Return a field as lines of the history name it; not saved."""
@@ -153,7 +163,10 @@ class Planning:
     # -- plans --------------------------------------------------------------------------------------------------------
 
     def _plan(self, end: End, pair: Pair, sending: Mapping[str, Kept]) -> None:
-        end.asked = asked = [_net(end.made, one) for one in end.made.written]
+        nets = [(_net(end.made, one), one.entered) for one in end.made.written]
+        end.asked = [net for net, _ in nets]
+        end.entered = [net for net, entered in nets if entered and self._is_as_written(pair, net)]
+        asked = [net for net in end.asked if net not in end.entered]
         if pair.remote is None and any(one.side == WrittenSide.INTEGRATION for one in asked):
             asked = [one for one in asked if one.side == WrittenSide.LOCAL]
             end.notes.append("The row was deleted in Dataverse, so no value went back there.")
@@ -174,6 +187,10 @@ class Planning:
             if names:
                 end.notes.append(f"{words}: {put_back_words(names).removesuffix('.')}.")
         end.notes += plan.stays
+        end.notes += map(_entered_again, end.entered)
+
+    def _is_as_written(self, pair: Pair, one: NetChange) -> bool:
+        return code_of(self.planner.held(pair, one)) == code_of(one.after)
 
     def _planned(self, asked: Sequence[NetChange], pair: Pair, sending: Mapping[str, Kept]) -> Plan:
         ids = pair.coupling.local_id, pair.coupling.integration_id
@@ -182,6 +199,8 @@ class Planning:
     def why_kept(self, end: End, one: NetChange) -> str:
         """Return why a value that was written stays as it is; "" where it is back already."""
         assert end.plan is not None
+        if one in end.entered:
+            return _entered_again(one)
         alone = self._planned([one], end.plan.pair, {})
         return alone.message or (end.plan.message if end.plan.problems and alone.changes else "")
 
@@ -196,14 +215,26 @@ class Planning:
         return spec.caption if spec is not None else self.worker.reader.table.field(name).caption
 
 
-def _with(known: Iterable[Writes], field_: SynchronizedField, write: Write) -> list[Writes]:
+def _with(known: Iterable[Writes], field_: SynchronizedField, change: Change) -> list[Writes]:
     """Return what is known to be written of a pair, with one write to the row in Dataverse more, the newest."""
-    found = list(known)
-    for at, one in enumerate(found):
-        if not one.here and one.field.name == field_.name:
-            found[at] = Writes(one.field, False, (*one.writes, write))
-            return found
-    return [*found, Writes(field_, False, (write,))]
+    found, before = [], Writes(field_, False, ())
+    for one in known:
+        if one.field.name != field_.name:
+            found.append(one)
+        elif one.here:  # what went to Dataverse had been entered here, unless a person chose
+            found.append(replace(one, entered=one.entered or change.won != Won.PERSON))
+        else:
+            before = one
+    write = Write(change.before, change.after, before.entered)
+    return [*found, replace(before, writes=(*before.writes, write), entered=False)]
+
+
+def _entered_again(one: NetChange) -> str:
+    where = "here" if one.side == WrittenSide.LOCAL else "in Dataverse"
+    return (
+        f"{one.field.caption} was entered {where} since: synchronization took {in_quotes(one.after)} from there. So it "
+        "stays."
+    )
 
 
 def _net(made: Made, one: Writes) -> NetChange:

@@ -19,7 +19,7 @@ from jobs.models import Job, Reason, Trigger, Type
 from sync.engine.deleted_names import names_of_deleted
 from sync.models import SynchronizedField, SynchronizedValue, WrittenSide
 from sync.rules.changes import Won
-from sync.rules.undoing import Standing, Why, Write, stays
+from sync.rules.undoing import Line, Standing, Why, Write, follow, stays
 
 _Ids = tuple[UUID, UUID]
 
@@ -31,6 +31,8 @@ class Writes:
     field: SynchronizedField
     here: bool
     writes: tuple[Write, ...]
+    entered: bool = False
+    """Whether people have entered a value there since the last of them."""
 
 
 @dataclass(slots=True)
@@ -179,17 +181,21 @@ class MadeByJob:
         if not by_pair:
             return
         fields: dict[int, SynchronizedField] = {}
-        found: dict[tuple[_Ids, int, int], list[Write]] = defaultdict(list)
+        found: dict[tuple[_Ids, int], list[Line]] = defaultdict(list)
         # What people asked to be put back is their word on the value, not something that synchronization did.
         lines = self._lines([local_id for local_id, _ in by_pair]).exclude(job__type__in=(Type.RESTORE, Type.UNDO))
         for line in lines.select_related("field"):
             made = by_pair.get((line.local_id, line.integration_id))
-            if made is None or (made.created and line.side == WrittenSide.INTEGRATION):
+            if made is None:
                 continue
             fields[line.field_id] = line.field
-            found[(line.local_id, line.integration_id), line.field_id, line.side].append(Write(line.before, line.after))
-        for (ids, field_id, side), writes in found.items():
-            by_pair[ids].written.append(Writes(fields[field_id], side == WrittenSide.LOCAL, tuple(writes)))
+            here, asked = line.side == WrittenSide.LOCAL, line.won == Won.PERSON
+            told = Line(here, line.before, line.after, asked)
+            found[(line.local_id, line.integration_id), line.field_id].append(told)
+        for (ids, field_id), told_of in found.items():
+            for here, of_side in follow(told_of).items():
+                if here or not by_pair[ids].created:
+                    by_pair[ids].written.append(Writes(fields[field_id], here, *of_side))
 
 
 def _coupled_by(coupling: Coupling) -> str:
