@@ -25,6 +25,7 @@ from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
 from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
+from sync.rules.changes import Won
 from ui import ids
 from ui.kit import Link, Status
 from ui.links import company_url
@@ -68,7 +69,8 @@ class CardHistory:
         shown, more = found[:LINES], len(found) > LINES
         entries = self._entries(shown)
         if not self.narrowed and before is None:
-            entries += self._events(shown[-1].at if more else None)
+            created = {row.job_id for row in shown if row.won == Won.NEW}
+            entries += self._events(shown[-1].at if more else None, created)
         if not fields and not entries:
             return None
         entries.sort(key=lambda one: one.at, reverse=True)
@@ -133,11 +135,13 @@ class CardHistory:
         return list(found.values())
 
     def _entry(self, row: SynchronizedValue, line: Line) -> Entry:
-        if line.put_back:
-            title = "Put back here" if line.here else "Put back in Dataverse"
+        if line.new:
+            title, icon = "Created here" if line.here else "Created in Dataverse", "add"
+        elif line.put_back:
+            title, icon = "Put back here" if line.here else "Put back in Dataverse", "reset"
         else:
             title = "Dataverse to here" if line.here else "Here to Dataverse"
-        icon = "reset" if line.put_back else "from" if line.here else "to"
+            icon = "from" if line.here else "to"
         return Entry(
             line.at, title, icon, Link(f"job {line.job_id}", job_url(row.job, self.company)),
             "there" if line.here and not line.put_back else "", notes=[line.person] if line.person else [],
@@ -145,7 +149,7 @@ class CardHistory:
 
     def _written(self, line: Line) -> Written:
         url = ""
-        if self._may:
+        if self._may and not line.new:
             url = company_url("sync:put-back", self.company, query={"line": line.pk, "back": self.url})
         return Written(
             line.caption, line.before, line.after, url,
@@ -154,13 +158,16 @@ class CardHistory:
 
     # -- other events -------------------------------------------------------------------------------------------------
 
-    def _events(self, since: datetime | None) -> list[Entry]:
-        """Return what else happened to the record: coupled, created, kept from being written; since when, or ever."""
+    def _events(self, since: datetime | None, created: Collection[int]) -> list[Entry]:
+        """Return what else happened to the record: coupled, created, kept from being written; since when, or ever.
+
+        created: jobs of which is told already that they created it.
+        """
         lives = lives_of(self.company, self.table, self.record)
-        found = [*lives.entries(), *self._outcomes(lives.told)]
+        found = [*lives.entries(), *self._outcomes(lives.told, created)]
         return [one for one in found if since is None or one.at >= since]
 
-    def _outcomes(self, told: Collection[int]) -> Iterable[Entry]:
+    def _outcomes(self, told: Collection[int], created: Collection[int]) -> Iterable[Entry]:
         """Yield what jobs came to; told: the numbers of couplings of whose end is told already."""
         rows = rows_of_record(self.company, self.record.system_id, _TOLD)
         rows = rows.filter(job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
@@ -168,6 +175,8 @@ class CardHistory:
         for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
             at = row.job.ended_at or row.job.started_at or row.job.created_at
             link = self._link(row.job)
+            if row.outcome == Outcome.INSERTED and row.job_id in created:
+                continue
             if row.outcome == Outcome.INSERTED:
                 here = isinstance(row.detail, dict) and row.detail.get("side") == "local"
                 yield Entry(at, "Created here" if here else "Created in Dataverse", "add", link)

@@ -54,6 +54,8 @@ class Line:
     job_id: int
     put_back: bool
     """Whether a person put the value back."""
+    new: bool
+    """Whether the record or row was created with it."""
     person: str
     """Who asked for the job; blank for a schedule."""
 
@@ -95,7 +97,7 @@ def _line(row: SynchronizedValue, known: tuple[str, str, bool] | None, row_name:
     return Line(
         row.pk, row.at, field.mapping_name, field.table, row.local_id, key, name, gone, row.integration_id, row_name,
         field.local or field.column, field.caption, here, told(row.before), told(row.after),
-        winner(row.won, here), job.pk, job.type in (Type.RESTORE, Type.UNDO),
+        winner(row.won, here), job.pk, job.type in (Type.RESTORE, Type.UNDO), row.won == Won.NEW,
         str(job.requested_by) if job.requested_by is not None else "",
     )  # fmt: skip
 

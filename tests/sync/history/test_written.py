@@ -23,11 +23,10 @@ def won() -> list[int]:
     return list(SynchronizedValue.objects.order_by("pk").values_list("won", flat=True))
 
 
-def test_new_pairs_and_runs_without_changes_write_no_history(in_step, mapping):
+def test_runs_without_changes_write_no_history(in_step, mapping):
     synchronize(mapping)
     synchronize(mapping, full=True)
     assert not SynchronizedValue.objects.exists()
-    assert not SynchronizedField.objects.exists()
 
 
 def test_what_is_written_to_either_side_is_told_with_what_it_replaced(mapping, adatum, remote):
