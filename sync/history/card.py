@@ -33,6 +33,8 @@ from ui.listing import Filter
 
 LINES = 50
 """Lines of a page of the timeline."""
+MOST_OF_ONE = 1000
+"""Lines of one job about one record that are shown together."""
 EVENTS = 20
 _TOLD = (Outcome.CONFLICT, Outcome.INSERTED, Outcome.UNCOUPLED, Outcome.FAILED, Outcome.SKIPPED)
 _SINCE = Filter("since", "From", lambda rows, value: rows.filter(at__gte=day_begins(value)), kind="date")
@@ -65,8 +67,7 @@ class CardHistory:
         before = ids.parse_id(self.given.get("before", ""))
         if before is not None:
             rows = rows.filter(pk__lt=before)
-        found = list(rows[: LINES + 1])
-        shown, more = found[:LINES], len(found) > LINES
+        shown, more = _whole_events(rows)
         entries = self._entries(shown)
         if not self.narrowed and before is None:
             created = {row.job_id for row in shown if row.won == Won.NEW}
@@ -189,6 +190,19 @@ class CardHistory:
 
     def _link(self, job: Job | None) -> Link | None:
         return Link(f"job {job.pk}", job_url(job, self.company)) if job is not None else None
+
+
+def _whole_events(rows: "QuerySet[SynchronizedValue]") -> tuple[list[SynchronizedValue], bool]:
+    """Return the first lines of what is told, and whether there are more: what one job wrote is not torn apart."""
+    found = list(rows[: LINES + 1])
+    if len(found) <= LINES:
+        return found, False
+    job = found[LINES].job_id
+    whole = [row for row in found if row.job_id != job]
+    if whole:
+        return whole, True
+    whole = list(rows.filter(job_id=job)[:MOST_OF_ONE])
+    return whole, rows.filter(pk__lt=whole[-1].pk).exists()
 
 
 def _captions(row: JobOutcome) -> str:

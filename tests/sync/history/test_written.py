@@ -11,7 +11,7 @@ from coupling.gateway import Gateway
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.history.services import drop_older
-from sync.models import SynchronizedField, SynchronizedValue
+from sync.models import SynchronizedValue
 from sync.rules.changes import Won
 from sync.start.services import start_synchronization
 from tests.sync.conftest import coupling_of, patch, synchronize, update_mapping

@@ -21,6 +21,7 @@ from sync.undo import preview_job
 from sync.undo.previewed import ENDS, PreviewedPair, PreviewedValue, pack_pairs
 from sync.undo.services import start_preview, undo_as_previewed
 from sync.undo.store import BACK, FoundPairs, in_order
+from sync.unsettled_jobs import needed_jobs
 from tests.sync.conftest import accounts, counters, coupling_of, customer, page_text, page_url, patch, signed_in
 from tests.sync.engine.test_kills import kill_once, run_despite_kills
 from tests.sync.history.conftest import edit
@@ -144,7 +145,9 @@ def test_a_preview_is_carried_out_once_while_it_is_kept(job):
 def test_previews_go_a_day_after_they_were_made_but_not_while_they_are_carried_out(job):
     found = previewed(job)
     later = timezone.now() + timedelta(hours=25)
+    assert {*needed_jobs(job.company, [found.pk])} == {found.pk, job.pk}
     waiting = undo_as_previewed(preview=found)
+    assert {*needed_jobs(job.company, [])} == {found.pk, job.pk}
     preview_job.drop_expired(later)
     assert UndoPreviewPart.objects.filter(preview=found).exists()
     run_to_end(waiting)
