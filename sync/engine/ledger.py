@@ -24,7 +24,7 @@ from sync import number_series
 from sync.engine.chunk import ChunkChanges, CouplingState, LocalUpdate, NewLocalRecord
 from sync.engine.contact_companies import pass_on_to_companies, wake_persons
 from sync.engine.field_specs import Fields, default_of
-from sync.engine.history import History
+from sync.engine.history import History, describer
 from sync.engine.pair_states import save_states
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
@@ -46,7 +46,7 @@ class Ledger:
         self.recorder, self.fields, self.reader = recorder, fields, reader
         self.mapping, self.job_id = recorder.mapping, recorder.job_id
         self.undone = UndoneLedger(self.mapping, self.job_id)
-        self.history = History(self.mapping, fields)
+        self.history = History(self.mapping, describer(self.mapping, fields))
         self.changed_by = ChangedBy.SYNCHRONIZATION
         """Whose changes of records here these are."""
         self.organization_id: UUID | None = None

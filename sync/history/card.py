@@ -150,11 +150,11 @@ class CardHistory:
 
     def _written(self, line: Line) -> Written:
         url = ""
-        if self._may and not line.new:
+        if self._may and not (line.new or line.choice):
             url = company_url("sync:put-back", self.company, query={"line": line.pk, "back": self.url})
+        label = f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}"
         return Written(
-            line.caption, line.before, line.after, url,
-            f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}",
+            line.caption, line.before, line.after, url, label, line.new
         )  # fmt: skip
 
     # -- other events -------------------------------------------------------------------------------------------------

@@ -71,6 +71,11 @@ def put_back(
 
 def _start(mapping: Any, lines: list[int], *, one_record: bool, anyway: bool, user: Any, parent: Job | None) -> Job:
     require_usable(mapping)
+    if mapping.uid_kind == "option":
+        raise NotUsable(
+            f"What choices are called is not put back by a job, so nothing of {mapping.name} was.",
+            "Rename the record here, or the choice in Dataverse, and synchronize the mapping.",
+        )
     what = "a value" if len(lines) == 1 else f"{len(lines):,} values"
     return jobs.start(
         company=mapping.company,
