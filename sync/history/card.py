@@ -20,6 +20,7 @@ from jobs.outcomes import rows_of_record
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
+from sync.history.editors import Editors
 from sync.history.entries import Entry, Written
 from sync.history.listing import SIDES, TITLE, by_field, day_begins, history_url
 from sync.history.lives import lives_of
@@ -122,13 +123,17 @@ class CardHistory:
     def _entries(self, rows: Sequence[SynchronizedValue]) -> list[Entry]:
         found: dict[tuple[int, bool], Entry] = {}
         on_both: dict[tuple[int, bool], dict[str, list[str]]] = {}
+        edited: dict[tuple[int, bool], list[str]] = {}
         for row, line in zip(rows, read(rows), strict=True):
             key = (line.job_id, line.here)
             if key not in found:
                 found[key] = self._entry(row, line)
             found[key].fields.append(self._written(line))
+            if not (line.here or line.put_back):
+                edited.setdefault(key, []).append(line.field)
             if line.winner:
                 on_both.setdefault(key, {}).setdefault(line.winner, []).append(line.caption)
+        self._name_editors(found, edited)
         for key, winners in on_both.items():
             for winner, captions in winners.items():
                 named = ", ".join(dict.fromkeys(captions))
@@ -147,6 +152,16 @@ class CardHistory:
             line.at, title, icon, Link(f"job {line.job_id}", job_url(row.job, self.company)),
             "there" if line.here and not line.put_back else "", notes=[line.person] if line.person else [],
         )  # fmt: skip
+
+    def _name_editors(
+        self, found: Mapping[tuple[int, bool], Entry], edited: Mapping[tuple[int, bool], list[str]]
+    ) -> None:
+        """Say who had changed here what went to Dataverse. edited: the fields, by entry."""
+        if not edited:
+            return
+        editors = Editors(self.record)
+        for key, names in edited.items():
+            found[key].notes[:0] = editors.notes(found[key].at, names)
 
     def _written(self, line: Line) -> Written:
         url = ""

@@ -5,9 +5,12 @@ import html
 import io
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from auditlog.context import set_actor
+from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
@@ -242,3 +245,29 @@ def test_what_one_job_wrote_of_a_record_stands_on_one_page_of_its_card(mapping, 
         url = html.unescape(earlier[1]) if earlier else ""
     assert sum(found) == sum(sizes)
     assert found == shown
+
+
+def test_the_card_says_who_had_changed_here_what_went_to_dataverse(mapping, adatum, operator, django_user_model):
+    ada = django_user_model.objects.create_user("ada")
+    with set_actor(ada):
+        edit(adatum, city="Ulm")
+    synchronize(mapping)
+    url = page_url(mapping.company, "record-history", table="customer", system_id=adatum.system_id)
+    assert "ada changed it here at " in page_text(operator.get(url))
+    edit(adatum, city="Essen")
+    synchronize(mapping)
+    newest = page_text(operator.get(url)).split('class="timeline"')[1].split("</li>")[0]
+    assert "Essen" in newest and "changed it here" not in newest, "nobody is known to have"
+
+
+def test_the_card_names_the_import_that_had_changed_a_record(mapping, adatum, operator):
+    edit(adatum, city="Ulm")
+    entry = LogEntry.objects.filter(object_pk=str(adatum.pk)).latest("pk")
+    LogEntry.objects.exclude(pk=entry.pk).delete()
+    entry.additional_data = {"job": 1, "file": "customers.csv"}
+    entry.timestamp -= timedelta(days=2)
+    entry.save()
+    synchronize(mapping)
+    url = page_url(mapping.company, "record-history", table="customer", system_id=adatum.system_id)
+    day = timezone.localtime(entry.timestamp)
+    assert f"import of customers.csv on {day.day} {day:%b %Y} at {day:%H:%M}" in page_text(operator.get(url))
