@@ -113,8 +113,8 @@ def places(company: Company) -> dict[str, str]:
     job = Job.objects.filter(company=company, state=State.FINISHED).order_by("id").last()
     running = Job.objects.filter(company=company, state=State.POSTPONED).order_by("id").last()
     preview = Job.objects.filter(company=company, type="preview", state=State.FINISHED).order_by("id").last()
-    mapping = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
-    undo = None if job is None or record is None else undo_preview(job, mapping, record)
+    mapping = IntegrationTableMapping.objects.filter(company=company, name="CUSTOMER").first()
+    undo = undo_preview(job, mapping, record) if job and mapping and record else None
     administrator = client_of(Role.ADMINISTRATOR)
     field = IntegrationFieldMapping.objects.filter(mapping__company=company, mapping__name="CUSTOMER").first()
     table = LookUpTable.objects.get_or_create(company=company, name="Grade", defaults={"rows": {"A": "Good"}})[0]
