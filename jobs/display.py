@@ -26,6 +26,7 @@ LIST_TITLES = {
     Type.RESTORE: "Put Back Jobs",
     Type.SUGGESTION: "Suggestions of Criteria",
     Type.UNDO: "Undo Jobs",
+    Type.UNDO_PREVIEW: "Undo Previews",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -59,6 +60,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.RESTORE: ("modified", "unchanged", "failed", "skipped"),
     Type.SUGGESTION: (),
     Type.UNDO: ("uncoupled", "skipped", "failed"),
+    Type.UNDO_PREVIEW: (),
     Type.RETENTION: ("deleted",),
 }
 """The counters a kind of job always shows; others show once they count something."""

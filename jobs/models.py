@@ -43,6 +43,7 @@ class Type(models.TextChoices):
     RESTORE = "restore", "Put back"
     SUGGESTION = "suggestion", "Suggestion"
     UNDO = "undo", "Undo"
+    UNDO_PREVIEW = "undo_preview", "Preview of an undo"
     RETENTION = "retention", "Retention"
 
 

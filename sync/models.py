@@ -9,7 +9,7 @@ from django.db import models
 from core.compact_ids import CompactUUIDField
 from core.vocabulary import Recommendation
 from coupling.models import Coupling, IntegrationTableMapping
-from jobs.models import Job
+from jobs.models import Job, State
 from masterdata.models import Company
 from sync.written_models import WrittenRows as WrittenRows
 
@@ -242,3 +242,50 @@ class FullSynchReviewLine(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class UndoPreview(models.Model):
+    """What a job of the kind `undo_preview` found, kept for a while: what undoing a coupling job would do."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, primary_key=True, related_name="undo_preview")
+    undone = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="undo_previews")
+    complete = models.BooleanField(default=False, help_text="Whether all of it is stored.")
+    numbers = models.JSONField(default=dict, help_text="What was found -> how many (sync.undo.store).")
+    carried_out_by = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, null=True, related_name="+", help_text="The job that undoes as previewed."
+    )
+    kept_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"preview {self.pk} of undoing job {self.undone_id}"
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether a job undoes as it told, or has: one that failed or was cancelled is asked for once more."""
+        job = self.carried_out_by
+        return job is not None and job.state not in (State.FAILED, State.CANCELLED)
+
+
+class UndoPreviewPart(models.Model):
+    """Couplings of one checkpoint that come to the same: they end, cannot end, or stay for one reason."""
+
+    # The constraint and the index below begin with the preview.
+    preview = models.ForeignKey(UndoPreview, on_delete=models.CASCADE, db_index=False, related_name="parts")
+    kind = models.CharField(max_length=40, help_text="ends, fails, or the reason for which they stay.")
+    chunk = models.PositiveIntegerField(help_text="The number of the checkpoint, in the order of the couplings.")
+    first = models.PositiveBigIntegerField(help_text="How many couplings of the kind come before.")
+    count = models.PositiveIntegerField()
+    first_back = models.PositiveBigIntegerField(help_text="How many values that go back come before, of the kind.")
+    back = models.PositiveIntegerField()
+    first_kept = models.PositiveBigIntegerField(help_text="How many values that stay come before, of the kind.")
+    kept = models.PositiveIntegerField()
+    packed = models.BinaryField(help_text="The couplings, packed (sync.undo.previewed).")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["preview", "kind", "chunk"], name="undo_preview_part_of_chunk")
+        ]
+        indexes: ClassVar = [models.Index(fields=["preview", "chunk"], name="undo_preview_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind} in {self.preview}"

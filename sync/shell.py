@@ -46,6 +46,8 @@ from sync.schedules import waking
 from sync.start import services as start
 from sync.undo import page as undo_page
 from sync.undo.job import handle as undo
+from sync.undo.preview_job import drop_expired as drop_undo_previews
+from sync.undo.preview_job import handle as preview_undo
 from sync.unsettled_jobs import needed_jobs
 from ui import registry
 from ui.links import company_url
@@ -109,10 +111,8 @@ def register() -> None:
     jobs.unsettled(needed_jobs)
     jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.RESTORE, put_back, label="values put back")
-    jobs.register(Type.UNDO, undo, label="undo of a coupling job")
     jobs.changed_fields(changed_fields)
     jobs.job_actions(job_actions)
-    jobs.job_actions(undo_page.job_actions)
     registry.record_section(record_section)
     registry.record_box(record_box)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
@@ -144,6 +144,14 @@ def register() -> None:
     alert_facts.register()
     schedule_alerts.register()
     registry.role_center_part(role_center.part, position=10)
+    _register_undo()
+
+
+def _register_undo() -> None:
+    jobs.register(Type.UNDO, undo, label="undo of a coupling job")
+    jobs.register(Type.UNDO_PREVIEW, preview_undo, label="preview of an undo")
+    jobs.job_actions(undo_page.job_actions)
+    jobs.on_tick(drop_undo_previews)
 
 
 def _error_page(company: Any, job: Job | None) -> str:

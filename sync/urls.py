@@ -26,6 +26,7 @@ _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 _conflicts = "c/<slug:company>/resolve-update-conflicts/"
 _failures = "c/<slug:company>/integration-synchronization-errors/"
 _queue = "c/<slug:company>/jobs/queue/schedules/"
+_undo = "c/<slug:company>/undo-previews/<int:undo>/"
 _history = "c/<slug:company>/synchronization-history/"
 urlpatterns = [
     path(_failures, failures.show, name="failures"),
@@ -101,6 +102,10 @@ urlpatterns = [
         "c/<slug:company>/jobs/<int:pk>/set-up-coupling/", coupling_setup.from_outcomes, name="set-up-coupling-outcomes"
     ),
     path("c/<slug:company>/jobs/<int:pk>/undo/", undo.undo, name="undo"),
+    path(_undo, undo.preview, name="undo-preview"),
+    path(_undo + "cancel/", undo.cancel, name="undo-cancel"),
+    path(_undo + "carry-out/", undo.carry_out, name="undo-carry-out"),
+    path(_undo + "export/", undo.export, name="undo-export"),
     path(_mapping + "uncoupled-rows/", rows_views.uncoupled, name="uncoupled-rows"),
     path(_mapping + "uncoupled-rows/create/", rows_views.create, name="create-here"),
 ]

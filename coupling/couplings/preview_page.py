@@ -240,7 +240,7 @@ def _lead(
         "preview_heading": f"{total:,} {what} would end like this",
         "preview_note": f"{nothing} {compared} in {requests}, {time_ago(job.ended_at)}",
         "preview_keys": [(look, text) for look, text, count in keys if count],
-        "preview_bars": _bars([(look, count) for look, _, count in keys], total),
+        "preview_bars": bars([(look, count) for look, _, count in keys], total),
         "preview_tabs": [
             (one.caption if one.name != "create" or can_create(mapping) else "No match", counts[one.name],
              preview_url(job, tab=one.name, **kept), one is tab)
@@ -251,7 +251,7 @@ def _lead(
     }  # fmt: skip
 
 
-def _bars(parts: Sequence[tuple[str, int]], total: int) -> list[tuple[str, str, str]]:
+def bars(parts: Sequence[tuple[str, int]], total: int) -> list[tuple[str, str, str]]:
     """Return the stretches of a bar that is 100 wide: look, where it begins, how wide it is."""
     gap, shown = 0.35, [(look, count) for look, count in parts if count]
     room = 100 - gap * max(0, len(shown) - 1)

@@ -24,6 +24,11 @@ def value_of(row_id: UUID) -> int:
     return row_id.int if row_id.int < 1 << 31 else row_id.int - (1 << 32)
 
 
+def is_choice(row_id: UUID) -> bool:
+    """Return whether an id stands for a choice's value, and for no row."""
+    return row_id.int >> 32 == 0
+
+
 def choice_name(value: int, caption: str) -> str:
     """Return what outcomes call a choice: "Net 30 (1)"."""
     return f"{caption[:180]} ({value})"

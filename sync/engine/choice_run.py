@@ -20,6 +20,7 @@ from dataverse.errors import DataverseError
 from jobs.models import JobRecord, Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 from masterdata.models import ChangedBy
+from sync.engine.choice_history import ChoiceHistory
 from sync.engine.choice_plan import ChoicePlanner, Plan, outcome_of
 from sync.engine.chunk import Undone
 from sync.engine.undone import UndoneLedger
@@ -91,7 +92,7 @@ class ChoiceRun:
         creating = {UUID(key): int(value) for key, value in self.context.resume.get("creating", {}).items()}
         plan = planner.make(creating)
         if plan.created or plan.renamed:
-            self._store_intents(plan)
+            self._store_intents(plan, planner)
             errors = self.choices.change(plan.created, plan.renamed)
             # A choice that was deleted meanwhile keeps its caption here; the next run finds it gone.
             now = {**planner.choices, **self.choices.read()}
@@ -100,23 +101,33 @@ class ChoiceRun:
         self._save(plan, planner, errors, now)
         raise AssertionError("A finished job has ended its slice.")
 
-    def _store_intents(self, plan: Plan) -> None:
-        """Store which values the new choices get, before they are sent."""
+    def _store_intents(self, plan: Plan, planner: ChoicePlanner) -> None:
+        """Store which values the new choices get, and what others are called, before they are sent."""
         with self.context.checkpoint() as point:
             point.phase = "Creating choices" if plan.created else "Renaming choices"
             point.resume["creating"] = {str(plan.sent_for[value].id): value for value in plan.created}
+            before = {str(value): planner.choices[value] for value in plan.renamed}
+            point.resume["renaming"] = {**self.context.resume.get("renaming", {}), **before}
 
     def _save(
         self, plan: Plan, planner: ChoicePlanner, errors: Mapping[int, DataverseError], now: Mapping[int, str]
     ) -> None:
         sent = [self._sent(plan, value, errors, now) for value in (*plan.created, *plan.renamed)]
         new = {value: plan.sent_for[value] for value in plan.created if now.get(value) == plan.created[value]}
+        history = ChoiceHistory(self.mapping, planner, self.context.job.pk)
+        renamed = {int(value): was for value, was in self.context.resume.get("renaming", {}).items()}
         with self.context.checkpoint() as point:
+            texts = history.texts(plan)
             outcomes = [*plan.outcomes, *sent]
             outcomes += [outcome_of(Outcome.COUPLED, one, now[value], value) for value, one in plan.coupled.items()]
             outcomes += [_unchanged(record, now[value], value) for value, record in plan.kept.items()]
             outcomes += self._take(plan, planner, now)
-            outcomes += self._insert(plan, planner, now)
+            made = self._insert(plan, planner, now)
+            outcomes += [
+                outcome_of(Outcome.INSERTED, one, now[value], value, detail={"side": "local"})
+                for value, one in made.items()
+            ]
+            history.save(plan, now, renamed, texts, made)
             bulk.delete(OptionMapping, "id", plan.dropped)
             self._couple({**plan.coupled, **new}, planner, now)
             settled = {**plan.kept, **{value: plan.sent_for[value] for value in plan.renamed if value not in errors}}
@@ -207,8 +218,8 @@ class ChoiceRun:
         bulk.update(OptionMapping, "id", ("caption", "local_text", "synchronized_at"), stored)
         return [outcome_of(Outcome.MODIFIED, record, now[value], value) for value, record in plan.taken.items()]
 
-    def _insert(self, plan: Plan, planner: ChoicePlanner, now: Mapping[int, str]) -> list[OutcomeRow]:
-        """Make records of choices: the code from the caption's beginning, the name from the caption."""
+    def _insert(self, plan: Plan, planner: ChoicePlanner, now: Mapping[int, str]) -> dict[int, ChoiceRecord]:
+        """Make records of choices: the code from the caption's beginning, the name from the caption. Return them."""
         table, stamp = planner.table, timezone.now()
         size = table.field(table.title).max_length or rules.MAX_CAPTION
         made = {
@@ -226,7 +237,4 @@ class ChoiceRun:
             ],
         )
         self._couple(made, planner, now)
-        return [
-            outcome_of(Outcome.INSERTED, one, now[value], value, detail={"side": "local"})
-            for value, one in made.items()
-        ]
+        return made

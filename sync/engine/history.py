@@ -1,6 +1,6 @@
 """Saving what was written, field by field: one narrow row each, in the transaction that saves that it was."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.utils import timezone
 
@@ -18,11 +18,14 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class History:
-    """The history of one mapping's fields."""
+Describe = Callable[[str], tuple[str, str, str]]
 
-    def __init__(self, mapping: IntegrationTableMapping, fields: Fields) -> None:
-        self.mapping, self._fields = mapping, fields
+
+class History:
+    """The history of one mapping's fields. describe: returns local field, column and caption of a field by its name."""
+
+    def __init__(self, mapping: IntegrationTableMapping, describe: Describe) -> None:
+        self.mapping, self._describe = mapping, describe
         self._known: dict[str, int] = {}
 
     def save(self, lines: Sequence[Written]) -> None:
@@ -55,7 +58,7 @@ class History:
         )
         known = dict(own.filter(name__in=names).values_list("name", "pk"))
         new = [
-            (mapping.company_id, mapping.name, mapping.table, name, *self._described(name))
+            (mapping.company_id, mapping.name, mapping.table, name, *self._describe(name))
             for name in sorted(names - known.keys())
         ]
         if new:
@@ -64,12 +67,17 @@ class History:
             known = dict(own.filter(name__in=names).values_list("name", "pk"))
         self._known |= known
 
-    def _described(self, name: str) -> tuple[str, str, str]:
-        """Return the local field, the column and the caption of a field; of one that is not mapped, what it is here."""
-        spec = self._fields.specs.get(name)
+
+def describer(mapping: IntegrationTableMapping, fields: Fields) -> Describe:
+    """Return what describes the fields of a mapping; one that is not mapped is told as what it is here."""
+
+    def describe(name: str) -> tuple[str, str, str]:
+        spec = fields.specs.get(name)
         if spec is not None:
             return spec.local_name, spec.column.name, spec.caption
-        return name, "", catalog.table(self.mapping.table).field(name).caption
+        return name, "", catalog.table(mapping.table).field(name).caption
+
+    return describe
 
 
 _SIDES = {Side.LOCAL: WrittenSide.LOCAL.value, Side.INTEGRATION: WrittenSide.INTEGRATION.value}

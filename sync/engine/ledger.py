@@ -1,13 +1,12 @@
 """Saving a chunk: couplings, bases, local records and outcomes, in bulk, in one fenced transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import ProtectedError, QuerySet, RestrictedError
 from django.utils import timezone
 
 from core import bulk
@@ -25,12 +24,13 @@ from sync import number_series
 from sync.engine.chunk import ChunkChanges, CouplingState, LocalUpdate, NewLocalRecord
 from sync.engine.contact_companies import pass_on_to_companies, wake_persons
 from sync.engine.field_specs import Fields, default_of
-from sync.engine.history import History
+from sync.engine.history import History, describer
 from sync.engine.pair_states import save_states
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
 from sync.engine.undone import UndoneLedger
-from sync.engine.written_fields import written
+from sync.engine.write_problems import deletion_problems, problem_of
+from sync.engine.written_fields import new_record, written
 from sync.models import DuePair, Waits
 from sync.rules.transfer import pack
 from sync.rules.values import Problem, Side
@@ -46,7 +46,7 @@ class Ledger:
         self.recorder, self.fields, self.reader = recorder, fields, reader
         self.mapping, self.job_id = recorder.mapping, recorder.job_id
         self.undone = UndoneLedger(self.mapping, self.job_id)
-        self.history = History(self.mapping, fields)
+        self.history = History(self.mapping, describer(self.mapping, fields))
         self.changed_by = ChangedBy.SYNCHRONIZATION
         """Whose changes of records here these are."""
         self.organization_id: UUID | None = None
@@ -177,7 +177,7 @@ class Ledger:
             with transaction.atomic():
                 write(rows)
         except IntegrityError:
-            return [_problem_of(partial(write, [row])) for row in rows]
+            return [problem_of(partial(write, [row])) for row in rows]
         return [None] * len(rows)
 
     def _delete_local(self, changes: ChunkChanges) -> list[OutcomeRow]:
@@ -197,7 +197,7 @@ class Ledger:
                 unchanged.append((pair, outcome))
             else:
                 changes.due.setdefault(pair.coupling.id, 0)
-        problems = _deletion_problems(records, [pair.coupling.local_id for pair, _ in unchanged])
+        problems = deletion_problems(records, [pair.coupling.local_id for pair, _ in unchanged])
         return [
             self._end_local_delete(changes, pair, outcome, problem)
             for (pair, outcome), problem in zip(unchanged, problems, strict=True)
@@ -230,7 +230,7 @@ class Ledger:
             with transaction.atomic():
                 self._insert_records(changes, insertable)
         except IntegrityError:
-            tried = [(one, _problem_of(partial(self._insert_records, changes, [one]))) for one in insertable]
+            tried = [(one, problem_of(partial(self._insert_records, changes, [one]))) for one in insertable]
             insertable = [one for one, problem in tried if problem is None]
             outcomes += [self._not_inserted(changes, one[0], problem) for one, problem in tried if problem is not None]
         title = self.reader.table.title
@@ -340,6 +340,9 @@ class Ledger:
                 )
         if restored:
             bulk.update(Coupling, "id", ("local_id",), restored)
+        for one, local_id, key in records:
+            held = {**self.fields.template, self.reader.table.key: key, **one.fields}
+            changes.written += new_record(self.fields, local_id, one.integration_id, self.job_id, held)
 
     def _insert_rows(self, records: Sequence[_NewRecord], now: datetime) -> None:
         table, template = self.reader.table, self.fields.template
@@ -364,35 +367,6 @@ def forget_due(coupling_ids: Iterable[int]) -> None:
     ids = list(coupling_ids)
     for start in range(0, len(ids), 500):
         DuePair.objects.filter(pk__in=ids[start : start + 500]).exclude(waits=Waits.DELETED).delete()
-
-
-def _problem_of(write: Callable[[], Any]) -> Problem | None:
-    """Write one record by itself; return the problem where one of its values is taken."""
-    try:
-        with transaction.atomic():
-            write()
-    except IntegrityError:
-        return Problem(
-            "duplicate",
-            "Another record here has a value that must not occur twice.",
-            "Change it here or in Dataverse, or have Match-Based Coupling couple the two records.",
-        )
-    return None
-
-
-def _deletion_problems(records: "QuerySet[Any]", ids: Sequence[UUID]) -> list[str]:
-    """Delete records as a person does, where it must be one by one. Return for each why it cannot be, or ""."""
-    try:
-        with transaction.atomic():
-            records.filter(system_id__in=ids).delete()
-    except (IntegrityError, ProtectedError, RestrictedError):
-        if len(ids) == 1:
-            return [
-                "The row was deleted in Dataverse, and the record here could not be, because other records refer to "
-                "it. Delete those first, or choose Restore Records or Delete Couplings."
-            ]
-        return [problem for record_id in ids for problem in _deletion_problems(records, [record_id])]
-    return [""] * len(ids)
 
 
 def _derived(table: LocalTable, names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from coupling.models import Coupling
+from coupling.models import Coupling, CouplingBase
 from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
@@ -15,7 +15,9 @@ from sync.engine.chunk import LIMITED, Chunk, HeldBack, NewRemoteRow
 from sync.engine.created_state import hold_back
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, Record, read_couplings
 from sync.engine.run import Run
+from sync.engine.written_fields import new_row
 from sync.models import SynchState
+from sync.rules.transfer import unpack
 
 REQUEST_LIFETIME = timedelta(minutes=10)
 """After this long no request of an ended job can still be under way: a row that does not exist was not created."""
@@ -69,6 +71,8 @@ class _PendingBatch:
         self.open_jobs = set(others.values_list("pk", flat=True))
         self.to_create = self._records_to_create()
         self.published: dict[UUID, WriteResult] = {}
+        kept = CouplingBase.objects.filter(coupling_id__in=list(self.origins), values__isnull=False)
+        self.bases = {pk: unpack(packed) for pk, packed in kept.values_list("coupling_id", "values") if packed}
 
     def _records_to_create(self) -> set[UUID]:
         """Return the ids of the records for which this run creates rows."""
@@ -135,6 +139,9 @@ class _PendingBatch:
         published = self.published.get(coupling.integration_id)
         version = published.version if published is not None and published.ok else row.version
         base = write.values if write is not None else None
+        sent, job_id = base or self.bases.get(coupling.id, {}), self.origins[coupling.id].job_id
+        if job_id is not None:
+            chunk.changes.written += new_row(self.worker.fields, coupling, job_id, sent)
         self.worker.confirm_created(chunk.changes, coupling, record, version, row.name, base)
         chunk.changes.due[coupling.id] = 0  # either side may have changed since it was sent
 

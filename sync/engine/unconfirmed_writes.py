@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from coupling.models import IntegrationTableMapping
+from sync.engine.chunk import RemoteUpdate
 from sync.models import SynchState
 from sync.rules.canonical import FieldSpec
 from sync.rules.changes import Change, Won, keep_remote
@@ -75,6 +76,18 @@ class UnconfirmedWrites:
     def add(self, coupling_id: int, write: UnconfirmedWrite) -> None:
         """Add a write that is about to be sent."""
         self.by_coupling[coupling_id], self._changed = write, True
+
+    def add_update(self, job_id: int, update: RemoteUpdate) -> None:
+        """Add an update that is about to be sent.
+
+        What an earlier write of the pair is known to have written stays with it: its base may have been saved by nobody
+        yet.
+        """
+        known, base = self.by_coupling.get(update.pair.coupling.id), update.base
+        held = {name: value for name, value in known.values.items() if base.get(name) == value} if known else {}
+        sent = {name: base[name] for name in update.sent}
+        before = {one.name: (one.before, one.won.value) for one in update.changes}
+        self.add(update.pair.coupling.id, UnconfirmedWrite(job_id, {**held, **sent}, before=before))
 
     def remove(self, coupling_ids: Iterable[int]) -> None:
         """Remove the writes of pairs of which is known what became of them."""

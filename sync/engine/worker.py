@@ -43,7 +43,7 @@ from sync.engine.recorder import key_and_name
 from sync.engine.settled_pairs import note_of
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.engine.undone import tries_of
-from sync.engine.written_fields import written
+from sync.engine.written_fields import new_row, written
 from sync.models import SynchState
 from sync.rules.bases import remote_base
 from sync.rules.transfer import pack
@@ -177,9 +177,7 @@ class Worker(Decider):
                 self._store_restore_intents(restored, organization_id)
                 self._save_history(chunk)
                 for update in chunk.remote_updates:
-                    values = {name: update.base[name] for name in update.sent}
-                    before = {one.name: (one.before, one.won.value) for one in update.changes}
-                    self.unconfirmed.add(update.pair.coupling.id, UnconfirmedWrite(self.job_id, values, before=before))
+                    self.unconfirmed.add_update(self.job_id, update)
                 self.unconfirmed.save()
         except (SliceEnded, Yielded):
             if lease.stopping.is_set():
@@ -308,6 +306,7 @@ class Worker(Decider):
             base, coupling = new.base, replace(new.coupling, integration_id=new.id)
         if new.held_back is not None and not message:
             base = {**new.base, **new.held_back.base}
+        changes.written += new_row(self.fields, coupling, self.job_id, base or new.base)
         column = new.columns.get(self.mapping.name_column)
         name = column if isinstance(column, str) else new.record.name
         self.confirm_created(changes, coupling, new.record, version, name, base, message)

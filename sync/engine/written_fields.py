@@ -14,7 +14,15 @@ from sync.engine.options import Options
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.rules.canonical import canonical_remote
-from sync.rules.changes import Change, Won, changes_to_local, changes_to_remote, who_won
+from sync.rules.changes import (
+    Change,
+    Won,
+    changes_of_new_record,
+    changes_of_new_row,
+    changes_to_local,
+    changes_to_remote,
+    who_won,
+)
 from sync.rules.plan import Picked, Put
 from sync.rules.values import LocalColumn, Side, Value
 
@@ -22,6 +30,25 @@ from sync.rules.values import LocalColumn, Side, Value
 def written(local_id: UUID, integration_id: UUID, job_id: int, changes: Iterable[Change]) -> Iterator[Written]:
     """Yield these changes of a pair as written by a job."""
     return (Written(local_id, integration_id, job_id, change) for change in changes)
+
+
+def new_row(fields: Fields, coupling: CouplingRow, job_id: int, base: Mapping[str, Any]) -> Iterator[Written]:
+    """Yield what a job wrote of a row that it created. base: what both sides agree on since."""
+    return written(coupling.local_id, coupling.integration_id, job_id, changes_of_new_row(fields.specs, base))
+
+
+def new_record(
+    fields: Fields, local_id: UUID, integration_id: UUID, job_id: int, values: Mapping[str, Any]
+) -> Iterator[Written]:
+    """Yield what a job wrote of a record that it created here. values: by local field, with what is not mapped."""
+    columns = {
+        name: spec.field
+        for name, spec in fields.specs.items()
+        if spec.field is not None and spec.direction != Direction.TO and spec.field.name in values
+    }
+    mapped = {field.name for field in columns.values()}
+    columns |= {name: LocalColumn(name, name, "text") for name in values if name not in mapped}
+    return written(local_id, integration_id, job_id, changes_of_new_record(columns, values))
 
 
 class WrittenFields:

@@ -20,11 +20,13 @@ from jobs.outcomes import rows_of_record
 from jobs.pages.lists import job_url, reason_label
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
+from sync.history.editors import Editors
 from sync.history.entries import Entry, Written
 from sync.history.listing import SIDES, TITLE, by_field, history_url
 from sync.history.lives import lives_of
 from sync.history.reading import Line, lines_of, read
 from sync.models import SynchronizedField, SynchronizedValue
+from sync.rules.changes import Won
 from ui import ids
 from ui.kit import Link, Status
 from ui.links import company_url
@@ -32,6 +34,8 @@ from ui.listing import Filter, day_begins
 
 LINES = 50
 """Lines of a page of the timeline."""
+MOST_OF_ONE = 1000
+"""Lines of one job about one record that are shown together."""
 EVENTS = 20
 _TOLD = (Outcome.CONFLICT, Outcome.INSERTED, Outcome.UNCOUPLED, Outcome.FAILED, Outcome.SKIPPED)
 _SINCE = Filter("since", "From", lambda rows, value: rows.filter(at__gte=day_begins(value)), kind="date")
@@ -64,11 +68,11 @@ class CardHistory:
         before = ids.parse_id(self.given.get("before", ""))
         if before is not None:
             rows = rows.filter(pk__lt=before)
-        found = list(rows[: LINES + 1])
-        shown, more = found[:LINES], len(found) > LINES
+        shown, more = _whole_events(rows)
         entries = self._entries(shown)
         if not self.narrowed and before is None:
-            entries += self._events(shown[-1].at if more else None)
+            created = {row.job_id for row in shown if row.won == Won.NEW}
+            entries += self._events(shown[-1].at if more else None, created)
         if not fields and not entries:
             return None
         entries.sort(key=lambda one: one.at, reverse=True)
@@ -119,13 +123,17 @@ class CardHistory:
     def _entries(self, rows: Sequence[SynchronizedValue]) -> list[Entry]:
         found: dict[tuple[int, bool], Entry] = {}
         on_both: dict[tuple[int, bool], dict[str, list[str]]] = {}
+        edited: dict[tuple[int, bool], list[str]] = {}
         for row, line in zip(rows, read(rows), strict=True):
             key = (line.job_id, line.here)
             if key not in found:
                 found[key] = self._entry(row, line)
             found[key].fields.append(self._written(line))
+            if not (line.here or line.put_back):
+                edited.setdefault(key, []).append(line.field)
             if line.winner:
                 on_both.setdefault(key, {}).setdefault(line.winner, []).append(line.caption)
+        self._name_editors(found, edited)
         for key, winners in on_both.items():
             for winner, captions in winners.items():
                 named = ", ".join(dict.fromkeys(captions))
@@ -133,34 +141,49 @@ class CardHistory:
         return list(found.values())
 
     def _entry(self, row: SynchronizedValue, line: Line) -> Entry:
-        if line.put_back:
-            title = "Put back here" if line.here else "Put back in Dataverse"
+        if line.new:
+            title, icon = "Created here" if line.here else "Created in Dataverse", "add"
+        elif line.put_back:
+            title, icon = "Put back here" if line.here else "Put back in Dataverse", "reset"
         else:
             title = "Dataverse to here" if line.here else "Here to Dataverse"
-        icon = "reset" if line.put_back else "from" if line.here else "to"
+            icon = "from" if line.here else "to"
         return Entry(
             line.at, title, icon, Link(f"job {line.job_id}", job_url(row.job, self.company)),
             "there" if line.here and not line.put_back else "", notes=[line.person] if line.person else [],
         )  # fmt: skip
 
+    def _name_editors(
+        self, found: Mapping[tuple[int, bool], Entry], edited: Mapping[tuple[int, bool], list[str]]
+    ) -> None:
+        """Say who had changed here what went to Dataverse. edited: the fields, by entry."""
+        if not edited:
+            return
+        editors = Editors(self.record)
+        for key, names in edited.items():
+            found[key].notes[:0] = editors.notes(found[key].at, names)
+
     def _written(self, line: Line) -> Written:
         url = ""
-        if self._may:
+        if self._may and not (line.new or line.choice):
             url = company_url("sync:put-back", self.company, query={"line": line.pk, "back": self.url})
+        label = f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}"
         return Written(
-            line.caption, line.before, line.after, url,
-            f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}",
+            line.caption, line.before, line.after, url, label, line.new
         )  # fmt: skip
 
     # -- other events -------------------------------------------------------------------------------------------------
 
-    def _events(self, since: datetime | None) -> list[Entry]:
-        """Return what else happened to the record: coupled, created, kept from being written; since when, or ever."""
+    def _events(self, since: datetime | None, created: Collection[int]) -> list[Entry]:
+        """Return what else happened to the record: coupled, created, kept from being written; since when, or ever.
+
+        created: jobs of which is told already that they created it.
+        """
         lives = lives_of(self.company, self.table, self.record)
-        found = [*lives.entries(), *self._outcomes(lives.told)]
+        found = [*lives.entries(), *self._outcomes(lives.told, created)]
         return [one for one in found if since is None or one.at >= since]
 
-    def _outcomes(self, told: Collection[int]) -> Iterable[Entry]:
+    def _outcomes(self, told: Collection[int], created: Collection[int]) -> Iterable[Entry]:
         """Yield what jobs came to; told: the numbers of couplings of whose end is told already."""
         rows = rows_of_record(self.company, self.record.system_id, _TOLD)
         rows = rows.filter(job__type__in=(Type.SYNCHRONIZATION, Type.UNCOUPLING))
@@ -168,6 +191,8 @@ class CardHistory:
         for row in rows.select_related("job").order_by("-job_id")[:EVENTS]:
             at = row.job.ended_at or row.job.started_at or row.job.created_at
             link = self._link(row.job)
+            if row.outcome == Outcome.INSERTED and row.job_id in created:
+                continue
             if row.outcome == Outcome.INSERTED:
                 here = isinstance(row.detail, dict) and row.detail.get("side") == "local"
                 yield Entry(at, "Created here" if here else "Created in Dataverse", "add", link)
@@ -180,6 +205,19 @@ class CardHistory:
 
     def _link(self, job: Job | None) -> Link | None:
         return Link(f"job {job.pk}", job_url(job, self.company)) if job is not None else None
+
+
+def _whole_events(rows: "QuerySet[SynchronizedValue]") -> tuple[list[SynchronizedValue], bool]:
+    """Return the first lines of what is told, and whether there are more: what one job wrote is not torn apart."""
+    found = list(rows[: LINES + 1])
+    if len(found) <= LINES:
+        return found, False
+    job = found[LINES].job_id
+    whole = [row for row in found if row.job_id != job]
+    if whole:
+        return whole, True
+    whole = list(rows.filter(job_id=job)[:MOST_OF_ONE])
+    return whole, rows.filter(pk__lt=whole[-1].pk).exists()
 
 
 def _captions(row: JobOutcome) -> str:

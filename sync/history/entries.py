@@ -17,6 +17,8 @@ class Written:
     after: str
     url: str = ""
     label: str = ""
+    new: bool = False
+    """Whether the record or row was created with it: there is no before."""
 
 
 @dataclass(slots=True)

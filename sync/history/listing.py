@@ -34,7 +34,7 @@ def history_listing(company: Company, *, selectable: bool = False) -> Listing:
             Column("no", "No.", lambda row: _record(company, row.line)),
             Column("name", "Name", lambda row: row.line.name, wrap=True),
             Column("field", "Field", lambda row: row.line.caption),
-            Column("before", "Before", lambda row: _value(row.line.before), wrap=True),
+            Column("before", "Before", lambda row: "(new)" if row.line.new else _value(row.line.before), wrap=True),
             Column("after", "After", lambda row: _value(row.line.after), wrap=True),
             Column("way", "Direction", lambda row: f"{row.line.way}{', put back' if row.line.put_back else ''}"),
             Column("winner", "Winner", lambda row: row.line.winner, wrap=True, default=False),

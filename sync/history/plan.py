@@ -38,6 +38,11 @@ class Plan:
     was_sent: bool = False
 
     @property
+    def changes(self) -> list[Change]:
+        """What is written, on both sides."""
+        return [*self.there, *self.here]
+
+    @property
     def message(self) -> str:
         """What people read about values that stay."""
         return " ".join([*self.stays, *(problem.user_message for problem in self.problems)])
@@ -90,6 +95,17 @@ class Planner:
         message = "The record is not coupled with that row any more, so nothing was put back. Edit the record instead."
         outcome = self.decider.recorder.outcome(Outcome.SKIPPED, pair, reason=Reason.NOT_COUPLED, message=message)
         return Plan(pair, ids[1], outcome=outcome)
+
+    def held(self, pair: Pair, one: NetChange) -> Kept:
+        """Return what a field of a side holds now; blank where the side is gone or the field is not known any more."""
+        if one.side == WrittenSide.LOCAL:
+            column = self._column(one.field.local)
+            known = column is not None and pair.local is not None and column.name in pair.local.values
+            return keep_local(column, pair.local.values[column.name]) if known and column and pair.local else None
+        spec = self.decider.fields.specs.get(one.field.name)
+        if pair.remote is None or spec is None:
+            return None
+        return _held(spec, pair.remote.values.get(spec.column.name))
 
     # -- the record here ----------------------------------------------------------------------------------------------
 

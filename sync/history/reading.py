@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from core.vocabulary import Direction
+from coupling.matching.choice_rows import is_choice
 from jobs import outcomes
 from jobs.models import Job, Type
 from masterdata import catalog
@@ -54,6 +55,10 @@ class Line:
     job_id: int
     put_back: bool
     """Whether a person put the value back."""
+    new: bool
+    """Whether the record or row was created with it."""
+    choice: bool
+    """Whether it is about a choice of a column, which no job puts back."""
     person: str
     """Who asked for the job; blank for a schedule."""
 
@@ -97,7 +102,8 @@ def _line(row: SynchronizedValue, known: tuple[str, str, bool] | None, row_name:
     return Line(
         row.pk, row.at, field.mapping_name, field.table, row.local_id, key, name, gone, row.integration_id, row_name,
         field.local or field.column, field.caption, here, told(row.before), told(row.after),
-        winner(row.won, here), job.pk, job.type in (Type.RESTORE, Type.UNDO),
+        winner(row.won, here), job.pk, job.type in (Type.RESTORE, Type.UNDO), row.won == Won.NEW,
+        is_choice(row.integration_id),
         str(job.requested_by) if job.requested_by is not None else "",
     )  # fmt: skip
 

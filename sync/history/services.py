@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from coupling.mappings.services import exclusive_key, get_mapping, require_enabled, require_usable
 from jobs import services as jobs
 from jobs.errors import EmptySelection
@@ -16,6 +16,7 @@ from jobs.models import Job, Type
 from masterdata.models import Company
 from sync.history.parameters import PutBackParameters
 from sync.models import SynchronizedValue
+from sync.rules.changes import Won
 
 MOST = 5_000
 """Lines that are put back at once."""
@@ -39,6 +40,11 @@ def put_back(
     """
     require_enabled(company)
     asked = lines if isinstance(lines, QuerySet) else SynchronizedValue.objects.filter(pk__in=list(lines))
+    if asked.filter(company=company).exists() and not (asked := asked.exclude(won=Won.NEW)).exists():
+        raise NotUsable(
+            "These values came with a record or row that synchronization created: before, there was nothing.",
+            "Edit the record instead, or delete it.",
+        )
     by_mapping: dict[str, list[int]] = defaultdict(list)
     records: dict[str, set[Any]] = defaultdict(set)
     own = asked.filter(company=company).order_by("pk")
@@ -65,6 +71,11 @@ def put_back(
 
 def _start(mapping: Any, lines: list[int], *, one_record: bool, anyway: bool, user: Any, parent: Job | None) -> Job:
     require_usable(mapping)
+    if mapping.uid_kind == "option":
+        raise NotUsable(
+            f"What choices are called is not put back by a job, so nothing of {mapping.name} was.",
+            "Rename the record here, or the choice in Dataverse, and synchronize the mapping.",
+        )
     what = "a value" if len(lines) == 1 else f"{len(lines):,} values"
     return jobs.start(
         company=mapping.company,

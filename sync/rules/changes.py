@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
-from core.vocabulary import ConflictOption
+from core.vocabulary import ConflictOption, Direction
 from sync.rules.bases import LOCAL
 from sync.rules.canonical import FieldSpec, decimal_text
 from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
@@ -37,6 +37,8 @@ class Won(IntEnum):
     """Both sides had changed, or were apart: a person decided."""
     VALUE = 3
     """Both sides had changed: a person chose this value, which was neither side's."""
+    NEW = 4
+    """The record or row was created with it: before, there was nothing."""
 
 
 class Change(NamedTuple):
@@ -207,6 +209,29 @@ def changes_to_local(
         if change.before != change.after:
             found.append(change)
     return found
+
+
+def changes_of_new_row(specs: Mapping[str, FieldSpec], values: Mapping[str, ValueOrProblem]) -> list[Change]:
+    """Return what a new row in Dataverse holds of what was sent with it, blanks left out."""
+    return [
+        Change(name, Side.INTEGRATION, None, keep_remote(spec, values[name]), Won.NEW)
+        for name, spec in specs.items()
+        if spec.direction != Direction.FROM and not _is_blank(values.get(name))
+    ]
+
+
+def changes_of_new_record(columns: Mapping[str, LocalColumn], values: Mapping[str, Any]) -> list[Change]:
+    """Return what a new record here holds, blanks left out. columns: the local field that each name stands for."""
+    return [
+        Change(name, Side.LOCAL, None, keep_local(field, values[field.name]), Won.NEW)
+        for name, field in columns.items()
+        if not _is_blank(values.get(field.name))
+    ]
+
+
+def _is_blank(value: Any) -> bool:
+    """Return whether a field that nobody filled in holds this: of numbers that is zero, of marks it is no."""
+    return not value or value == "0"
 
 
 # -- what became of values --------------------------------------------------------------------------------------------

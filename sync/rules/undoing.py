@@ -5,7 +5,7 @@ oldest, as long as each found what the one before it had written. Where somebody
 one was overwritten, and it is what comes back. Where somebody changed the value after the last write, it stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -21,6 +21,7 @@ class Stays(Enum):
     DECIDED = "changed_since"
     DELETED = "local_deleted"
     CREATING = "create_queued"
+    NOT_PREVIEWED = "changed_since_preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,45 +79,59 @@ def stays(standing: Standing) -> Why | None:
 
 
 class Write(NamedTuple):
-    """One write of synchronization to a field of one side: what it replaced, and what it wrote."""
+    """One write of synchronization to a field of one side: what it replaced, and what it wrote.
+
+    entered: whether people had entered a value on that side since the write before, if only the same one.
+    """
 
     before: Kept
     after: Kept
+    entered: bool = False
 
 
-class Back(Enum):
-    """What becomes of a value that synchronization wrote."""
+class Writes(NamedTuple):
+    """What synchronization wrote to a field of one side, oldest first; entered: as above, since the last of them."""
 
-    GOES = "goes back"
-    THERE_ALREADY = "is back already"
-    CHANGED_SINCE = "was changed since"
-
-
-class WayBack(NamedTuple):
-    """What becomes of a value, and what it is then; of one that stays, what people entered."""
-
-    what: Back
-    value: Kept
+    writes: tuple[Write, ...]
+    entered: bool = False
 
 
-def way_back(writes: Sequence[Write], current: Kept) -> WayBack:
-    """Return what becomes of a value. writes: all since the job, oldest first, at least one; current: what it is now.
+class Line(NamedTuple):
+    """A line of the history about one field of a pair: the side written, what it replaced, what it wrote.
 
-    Values are compared by their codes, as when they are put back.
+    asked: a person had chosen the side that counts, whether or not it had changed.
     """
-    own = own_value(writes)
-    if code_of(own) == code_of(current):
-        return WayBack(Back.THERE_ALREADY, own)
-    if code_of(current) != code_of(writes[-1].after):
-        return WayBack(Back.CHANGED_SINCE, current)
-    return WayBack(Back.GOES, own)
+
+    here: bool
+    before: Kept
+    after: Kept
+    asked: bool = False
+
+
+def follow(lines: Iterable[Line]) -> dict[bool, Writes]:
+    """Return what was written to a field, by side: here or not. Lines are given oldest first.
+
+    What went to one side came from the other, where it had changed since synchronization wrote there last: so people
+    had entered it, also where it is the same value as was written there.
+    """
+    found: dict[bool, list[Write]] = {True: [], False: []}
+    entered = {True: False, False: False}
+    for line in lines:
+        found[line.here].append(Write(line.before, line.after, entered[line.here]))
+        entered[line.here] = False
+        if not line.asked:
+            entered[not line.here] = True
+    return {here: Writes(tuple(writes), entered[here]) for here, writes in found.items() if writes}
 
 
 def own_value(writes: Sequence[Write]) -> Kept:
-    """Return what people had last made of a value before these writes replaced it; oldest first, at least one."""
+    """Return what people had last made of a value before these writes replaced it; oldest first, at least one.
+
+    Values are compared by their codes, as when they are put back.
+    """
     own = writes[-1].before
     for earlier, later in zip(reversed(writes[:-1]), reversed(writes), strict=False):
-        if code_of(earlier.after) != code_of(later.before):
-            break  # somebody entered another value in between
+        if later.entered or code_of(earlier.after) != code_of(later.before):
+            break  # somebody entered a value in between
         own = earlier.before
     return own

@@ -1,29 +1,30 @@
-"""Page Undo This Job as data: what ends, what stays and why, which values go back."""
+"""Pages of undo as data: the offer on a coupling job's card, and the preview that asks before anything is undone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from django import forms
 from django.http import HttpRequest
 
 from core.roles import Can
+from core.words import counted
+from coupling.couplings.preview_page import bars, quick
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import permission_reason
-from coupling.records.lists import card_url
-from jobs import display
-from jobs.models import Job, Type
-from jobs.pages.lists import job_url, reason_label
+from jobs import display, services
+from jobs.models import Job, State, Type
+from jobs.pages.lists import job_url
 from jobs.pages.page import card_link, list_link
-from masterdata import catalog
-from sync.rules.changes import told
-from sync.rules.undoing import Back
-from sync.undo.preview import LISTED, UndoPreview
-from sync.undo.reading import Made, Value
-from ui.kit import Action, Cell, Cue, FastTab, Field, Link, Notice, Page, Status, Table
+from sync.models import UndoPreview
+from sync.undo.listing import TABS, Tab, UndoList, count_of
+from sync.undo.previewed import ENDS, FAILS
+from sync.undo.store import Numbers
+from ui.cells import time_ago
+from ui.kit import Action, FastTab, Field, Link, Notice, Page
 from ui.links import company_url
 
 TITLE = "Undo This Job"
 BACK, KEEP = "back", "keep"
-_BLANK = "(blank)"
+_HELP = "coupling.md#undo"
 
 
 class UndoForm(forms.Form):
@@ -39,12 +40,24 @@ class UndoForm(forms.Form):
     )
 
 
+def preview_url(job: Job, **query: str) -> str:
+    """Return the address of a preview. job: the one that makes it."""
+    return company_url("sync:undo-preview", job.company, undo=job.pk, query=query)
+
+
 def job_actions(request: HttpRequest, job: Job) -> Iterator[Action]:
-    """Yield what is offered on the card of a coupling job: for jobs.registry.job_actions."""
+    """Yield what is offered on the card of a coupling job, and of a preview: for jobs.registry.job_actions."""
+    if job.type == Type.UNDO_PREVIEW:
+        yield Action("Open the Preview", preview_url(job), icon="preview", primary=True)
+        return
+    if job.type == Type.UNDO and job.parameters.get("preview"):
+        found = Job.objects.filter(pk=job.parameters["preview"], company=job.company, type=Type.UNDO_PREVIEW).first()
+        if found is not None:
+            yield Action("Open the Preview", preview_url(found), icon="preview")
     if job.type != Type.COUPLING or (job.ended and not _may_have_coupled(job)):
         return
     off = permission_reason(request, job.company, Can.OPERATE) or ("" if job.ended else "when finished")
-    yield Action(TITLE, company_url("sync:undo", job.company, pk=job.pk), icon="reset", off=off)
+    yield Action(TITLE, company_url("sync:undo", job.company, pk=job.pk), "post", "reset", off=off)
 
 
 def _may_have_coupled(job: Job) -> bool:
@@ -52,130 +65,145 @@ def _may_have_coupled(job: Job) -> bool:
     return bool(job.counters.get("coupled") or job.reasons.get("create_queued"))
 
 
-def undo_page(job: Job, mapping: IntegrationTableMapping, found: UndoPreview, form: UndoForm) -> Page:
-    """Return the page that asks before a job is undone, with what undoing it would do."""
-    company = job.company
-    back = job_url(job, company)
-    fields = [Field(form_field=form["values"])] if found.values else []
-    facts = [Field("What happens", _what_happens(found))]
-    if found.count_created:
-        facts.append(Field("Rows that the job created", _created(found.count_created)))
-    stay = sum(found.reasons.values())
-    tabs = [FastTab("undone", "What is undone", [*facts, *fields], gist=f"{found.count_ended:,} couplings end")]
-    if found.ended:
-        table = _records_table("Couplings that end", job, mapping, found.ended, found.count_ended)
-        tabs.append(FastTab("ended", "What ends", table=table, gist=f"{found.count_ended:,}", open=False))
-    if found.stay:
-        table = _stays_table(job, mapping, found.stay, stay)
-        tabs.append(FastTab("stays", "What stays, and why", table=table, gist=f"{stay:,}"))
-    if found.values:
-        gist = f"{found.count_values:,} go back, {found.changed_since:,} changed since"
-        tabs.append(FastTab("values", "What synchronization wrote", table=_values_table(found), gist=gist))
+def unfinished_page(request: HttpRequest, job: Job, undone: Job | None, *, kept: bool) -> Page:
+    """Return the page of a preview that is still made, that failed, or that is no longer kept."""
+    notices = []
+    if job.state in (State.FAILED, State.CANCELLED):
+        text = job.message or str(job.get_state_display())
+        notices.append(Notice(text, "bad" if job.state == State.FAILED else "warn", "No preview"))
+    elif job.ended and not kept:
+        notices.append(
+            Notice("Previews are kept for a day. Preview again to see what undoing would do now.", "", "No longer kept")
+        )
+    progress = display.progress(job, poll_url=preview_url(job), waits_for=services.waits_for(job))
     return Page(
-        f"Undo {display.title(job)}",
-        company=company,
-        crumbs=(list_link(job, company), card_link(job, company), Link(TITLE, "")),
-        help="coupling.md#undo",
-        notices=_notices(found),
-        cues=_cues(found, stay),
-        fast_tabs=tabs,
-        form_url=company_url("sync:undo", company, pk=job.pk),
-        submit=Action(
-            TITLE,
-            icon="reset",
-            primary=True,
-            off="nothing of it can end" if found.whole and not found.count_ended else "",
-        ),
-        cancel=Link("Cancel", back),
+        _title(job, undone),
+        company=job.company,
+        crumbs=_crumbs(job, undone),
+        state=display.status(job),
+        help=_HELP,
+        actions=_actions(request, job, undone),
+        notices=notices,
+        progress=None if progress is None else quick(progress),
     )
 
 
-def _what_happens(found: UndoPreview) -> str:
-    if not found.count_ended:
-        looked_at = "every coupling that the job made" if found.whole else f"each of the first {found.looked_at:,}"
-        return (
-            f"{'Nothing' if found.whole else 'Of these nothing'}: {looked_at} was ended, or touched by somebody since."
+def preview_page(
+    request: HttpRequest, preview: UndoPreview, mapping: IntegrationTableMapping, tab: Tab, form: UndoForm
+) -> Page:
+    """Return the page that asks before a job is undone, with what undoing it would do."""
+    job, numbers = preview.job, Numbers(preview)
+    given = request.GET.dict()
+    off = permission_reason(request, job.company, Can.OPERATE)
+    if preview.is_carried_out:
+        off = f"Undone by job {preview.carried_out_by_id}."
+    elif not numbers.of(ENDS) + numbers.of(FAILS):
+        off = "nothing of it can end"
+    return Page(
+        _title(job, preview.undone),
+        company=job.company,
+        crumbs=_crumbs(job, preview.undone),
+        help=_HELP,
+        actions=_actions(request, job, preview.undone, tab, given),
+        notices=_notices(preview),
+        fast_tabs=[_undone(numbers, form, asks=not preview.is_carried_out)],
+        form_url=company_url("sync:undo-carry-out", job.company, undo=job.pk),
+        submit=Action(TITLE, icon="reset", primary=True, off=off),
+        cancel=Link("Cancel", job_url(preview.undone, job.company)),
+        lead="coupling/couplings/preview_lead.html",
+        listing=UndoList(preview, mapping, tab, given).listing(),
+        context=_lead(preview, tab, numbers),
+    )
+
+
+def _title(job: Job, undone: Job | None) -> str:
+    return f"Undo {display.title(undone)}" if undone is not None else display.title(job)
+
+
+def _crumbs(job: Job, undone: Job | None) -> tuple[Link, ...]:
+    if undone is None:
+        return (list_link(job, job.company), Link(TITLE, ""))
+    return (list_link(undone, job.company), card_link(undone, job.company), Link(TITLE, ""))
+
+
+def _actions(
+    request: HttpRequest, job: Job, undone: Job | None, tab: Tab | None = None, given: Mapping[str, str] | None = None
+) -> list[Action]:
+    company, off = job.company, permission_reason(request, job.company, Can.OPERATE)
+    actions: list[Action] = []
+    if not job.ended:
+        stopping = "Stops after the batch in hand." if job.cancel_requested else off
+        url = company_url("sync:undo-cancel", company, undo=job.pk)
+        actions.append(Action("Cancel", url, "post", "cancel", off=stopping))
+    elif undone is not None:
+        actions.append(
+            Action("Preview Again", company_url("sync:undo", company, pk=undone.pk), "post", "preview", off=off)
         )
-    count = "The coupling ends" if found.count_ended == 1 else f"{found.count_ended:,} couplings end"
+    if tab is not None:
+        query = {"tab": tab.name, **{name: (given or {}).get(name, "") for name in ("q", "reason")}}
+        url = company_url("sync:undo-export", company, undo=job.pk, query=query)
+        actions.append(Action("Export to CSV", url, icon="export"))
+        actions.append(Action("Copy Link", preview_url(job, tab=tab.name), icon="copy", copies=True))
+    actions.append(Action("Job", job_url(job, company), icon="job"))
+    return actions
+
+
+def _notices(preview: UndoPreview) -> list[Notice]:
+    done = preview.carried_out_by
+    if done is None or not preview.is_carried_out:
+        return []
+    see = [Action("See the job", job_url(done, preview.job.company))]
+    return [Notice(f"Job {done.pk} undoes this, exactly as it stands here.", "ok", "", see)]
+
+
+def _undone(numbers: Numbers, form: UndoForm, *, asks: bool) -> FastTab:
+    ends, created = numbers.of(ENDS), numbers.of("created")
+    facts = [Field("What happens", _what_happens(numbers))]
+    if created:
+        rows = "The row" if created == 1 else f"The {created:,} rows"
+        stay = "stays" if created == 1 else "stay"
+        facts.append(Field("Rows that the job created", f"{rows} that Create New made in Dataverse {stay} there."))
+    if numbers.of(FAILS):
+        count = counted(numbers.of(FAILS), "coupling")
+        text = f"{count} cannot end while values go back: see why on its tab. Where values stay, these end as well."
+        facts.append(Field("Cannot be undone", text))
+    if asks and (numbers.back or numbers.kept):
+        facts.append(Field(form_field=form["values"]))
+    return FastTab("undone", "What is undone", facts, gist=f"{counted(ends, 'coupling')} ending")
+
+
+def _what_happens(numbers: Numbers) -> str:
+    ends = numbers.of(ENDS)
+    if not ends:
+        return "Nothing ends: every coupling that the job made was ended, or touched by somebody since."
+    count = "The coupling ends" if ends == 1 else f"{ends:,} couplings end"
     return (
-        f"{count} that the job made and nobody touched since. Records and rows stay; the rows are released from this "
-        "company."
+        f"{count} that the job made and nobody touched since, exactly as shown below. Records and rows stay; the rows "
+        "are released from this company. A pair that changes before it is undone stays, and the job says so."
     )
 
 
-def _created(count: int) -> str:
-    rows = "The row" if count == 1 else f"The {count:,} rows"
-    return f"{rows} that Create New made in Dataverse {'stays' if count == 1 else 'stay'} there, uncoupled."
-
-
-def _notices(found: UndoPreview) -> Sequence[Notice]:
-    if found.whole:
-        return ()
-    text = (
-        f"The numbers are those of the first {found.looked_at:,} of {found.total:,} couplings. The job looks at all; "
-        "manage.py undo --preview tells all beforehand."
-    )
-    return (Notice(text, "warn", "Not all couplings were looked at."),)
-
-
-def _cues(found: UndoPreview, stay: int) -> list[Cue]:
-    cues = [
-        Cue(f"{found.count_ended:,}", "Couplings end", "#tab-ended" if found.ended else ""),
-        Cue(f"{stay:,}", "Stay as they are", "#tab-stays" if found.stay else "", "warn" if stay else ""),
-        Cue(f"{found.count_values:,}", "Values can go back", "#tab-values" if found.values else ""),
+def _lead(preview: UndoPreview, tab: Tab, numbers: Numbers) -> dict[str, object]:
+    job = preview.job
+    here, back = numbers.of("here"), numbers.back
+    keys = [
+        ("ok", f"{counted(numbers.of(ENDS), 'coupling')} ending", numbers.of(ENDS)),
+        ("bad", f"{numbers.of(FAILS):,} that cannot be undone", numbers.of(FAILS)),
+        ("warn", f"{numbers.stay:,} that stay", numbers.stay),
     ]
-    if found.changed_since:
-        cues.append(Cue(f"{found.changed_since:,}", "Changed since, so they stay", "#tab-values", "warn"))
-    return cues
-
-
-def _record(job: Job, mapping: IntegrationTableMapping, made: Made) -> Cell:
-    """Return the record's number as a link to its card, where it is there."""
-    if not made.key or made.local_id is None or (made.why is not None and made.why.why.value == "local_deleted"):
-        return made.key or "?"
-    return Link(made.key, card_url(job.company, catalog.table(mapping.table), made.local_id))
-
-
-def _records_table(
-    caption: str, job: Job, mapping: IntegrationTableMapping, pairs: Sequence[Made], count: int
-) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (_record(job, mapping, made), made.name, "Stays in Dataverse" if made.created else "Released") for made in pairs
-    ]
-    return Table(caption, ("No.", "Name", "Dataverse row"), [*rows, *_more(count, 3)], wrap=frozenset({1}), stack=True)
-
-
-def _stays_table(job: Job, mapping: IntegrationTableMapping, pairs: Sequence[Made], count: int) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (
-            _record(job, mapping, made), made.name, Status(reason_label(made.why.why.value), "warn"), made.why.message,
-        )
-        for made in pairs if made.why is not None
-    ]  # fmt: skip
-    head = ("No.", "Name", "Reason", "Why")
-    return Table("What stays, and why", head, [*rows, *_more(count, 4)], wrap=frozenset({1, 3}), stack=True)
-
-
-def _values_table(found: UndoPreview) -> Table:
-    rows: list[tuple[Cell, ...]] = [
-        (
-            value.made.key, value.made.name, f"{value.caption}{'' if value.here else ' in Dataverse'}",
-            told(value.held) or _BLANK, _way(value),
-        )
-        for value in found.values
-    ]  # fmt: skip
-    total = found.count_values + found.changed_since
-    return Table(
-        "What synchronization wrote", ("No.", "Name", "Field", "Holds now", "What becomes of it"),
-        [*rows, *_more(total, 5)], wrap=frozenset({1, 3, 4}), stack=True,
-    )  # fmt: skip
-
-
-def _way(value: Value) -> Cell:
-    if value.way.what is Back.CHANGED_SINCE:
-        return Status("Changed since: stays", "warn")
-    return f"Goes back to {told(value.way.value) or _BLANK}"
-
-
-def _more(count: int, cells: int) -> list[tuple[Cell, ...]]:
-    return [(f"and {count - LISTED:,} more", *[""] * (cells - 1))] if count > LISTED else []
+    values = f"{counted(here, 'value')} here and {back - here:,} in Dataverse can go back" if back else ""
+    stay = f"{numbers.kept:,} that synchronization wrote stay" if numbers.kept else ""
+    told = ", ".join(filter(None, (values, stay))) or "Synchronization wrote nothing of them since"
+    nothing = "Nothing was changed by looking" if not preview.is_carried_out else "Carried out since"
+    return {
+        "preview_heading": f"{counted(numbers.total, 'coupling')} that the job made",
+        "preview_note": f"{told}. {nothing}, {time_ago(job.ended_at)}",
+        "preview_keys": [(look, text) for look, text, count in keys if count],
+        "preview_bars": bars([(look, count) for look, _, count in keys], numbers.total),
+        "preview_tabs": [
+            (one.caption, f"{count_of(one, numbers):,}", preview_url(job, tab=one.name), one is tab)
+            for one in TABS
+            if count_of(one, numbers) or one is tab or one.name == "ends"
+        ],
+        "preview_tick_all": [],
+    }

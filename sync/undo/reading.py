@@ -1,7 +1,7 @@
 """How the couplings that a job made stand now, and what synchronization wrote of them since. Asks Dataverse nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,19 +13,14 @@ from django.db.models import Q
 from coupling import local_records
 from coupling.couplings.ended import Ending, endings_of
 from coupling.couplings.pair_outcomes import pairs_by_id
-from coupling.models import Coupling, CouplingBase, EndedCoupling, IntegrationTableMapping, Method, UndoneRecord
+from coupling.models import Coupling, EndedCoupling, IntegrationTableMapping, Method, UndoneRecord
 from jobs import outcomes
 from jobs.models import Job, Reason, Trigger, Type
-from masterdata import catalog
 from sync.engine.deleted_names import names_of_deleted
 from sync.models import SynchronizedField, SynchronizedValue, WrittenSide
-from sync.rules.bases import remote_base
-from sync.rules.changes import Kept, Won, keep_plain
-from sync.rules.transfer import unpack
-from sync.rules.undoing import Back, Standing, WayBack, Why, Write, stays, way_back
+from sync.rules.changes import Won
+from sync.rules.undoing import Line, Standing, Why, Write, follow, stays
 
-PART = 500
-"""Couplings that are looked at together."""
 _Ids = tuple[UUID, UUID]
 
 
@@ -36,6 +31,8 @@ class Writes:
     field: SynchronizedField
     here: bool
     writes: tuple[Write, ...]
+    entered: bool = False
+    """Whether people have entered a value there since the last of them."""
 
 
 @dataclass(slots=True)
@@ -54,20 +51,8 @@ class Made:
     why: Why | None = None
     created: bool = False
     written: list[Writes] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A written value of a pair that is ended, and what becomes of it as far as is known here.
-
-    held: what it is now; of the row in Dataverse, what it held at the last synchronization.
-    """
-
-    made: Made
-    caption: str
-    here: bool
-    held: Kept
-    way: WayBack
+    row_name: str = ""
+    """Of a choice alone: rows are named where they are read."""
 
 
 class MadeByJob:
@@ -199,62 +184,22 @@ class MadeByJob:
         if not by_pair:
             return
         fields: dict[int, SynchronizedField] = {}
-        found: dict[tuple[_Ids, int, int], list[Write]] = defaultdict(list)
+        found: dict[tuple[_Ids, int], list[Line]] = defaultdict(list)
         # What people asked to be put back is their word on the value, not something that synchronization did.
         lines = self._lines([local_id for local_id, _ in by_pair]).exclude(job__type__in=(Type.RESTORE, Type.UNDO))
+        lines = lines.exclude(won=Won.NEW)  # before a record or row there was nothing that it could go back to
         for line in lines.select_related("field"):
             made = by_pair.get((line.local_id, line.integration_id))
-            if made is None or (made.created and line.side == WrittenSide.INTEGRATION):
+            if made is None:
                 continue
             fields[line.field_id] = line.field
-            found[(line.local_id, line.integration_id), line.field_id, line.side].append(Write(line.before, line.after))
-        for (ids, field_id, side), writes in found.items():
-            by_pair[ids].written.append(Writes(fields[field_id], side == WrittenSide.LOCAL, tuple(writes)))
-
-    # -- values, as far as they are known here ------------------------------------------------------------------------
-
-    def values(self, pairs: Sequence[Made]) -> list[Value]:
-        """Return what becomes of the written values of these pairs; those that are back already are left out.
-
-        What the row in Dataverse holds is taken from what both sides agreed on last: the job reads the row itself.
-        """
-        written = [made for made in pairs if made.written]
-        bases = _bases([made.number for made in written])
-        held = self._held(written)
-        found = []
-        for made in written:
-            for one in made.written:
-                last = one.writes[-1].after
-                current = (
-                    held.get((made.local_id, one.field.local), last) if one.here
-                    else bases.get(made.number, {}).get(one.field.name, last)
-                )  # fmt: skip
-                found.append(Value(made, one.field.caption, one.here, current, way_back(one.writes, current)))
-        return [one for one in found if one.way.what is not Back.THERE_ALREADY]
-
-    def _held(self, pairs: Sequence[Made]) -> dict[tuple[UUID | None, str], Kept]:
-        """Return what the written fields of records hold now."""
-        table = catalog.table(self.mapping.table)
-        known = {one.name for one in table.fields}
-        names = sorted({one.field.local for made in pairs for one in made.written if one.here} & known)
-        if not names:
-            return {}
-        rows = table.rows(self.job.company).filter(system_id__in=[made.local_id for made in pairs])
-        return {
-            (local_id, name): keep_plain(value)
-            for local_id, *values in rows.values_list("system_id", *names)
-            for name, value in zip(names, values, strict=True)
-        }
-
-
-def _bases(numbers: Sequence[int]) -> dict[int, Mapping[str, Kept]]:
-    """Return what the rows of couplings held at the last synchronization, by field, as the history keeps values."""
-    kept = CouplingBase.objects.filter(coupling_id__in=list(numbers), values__isnull=False)
-    return {
-        number: {name: keep_plain(value) for name, value in remote_base(unpack(values)).items()}
-        for number, values in kept.values_list("coupling_id", "values")
-        if values is not None
-    }
+            here, asked = line.side == WrittenSide.LOCAL, line.won == Won.PERSON
+            told = Line(here, line.before, line.after, asked)
+            found[(line.local_id, line.integration_id), line.field_id].append(told)
+        for (ids, field_id), told_of in found.items():
+            for here, of_side in follow(told_of).items():
+                if here or not by_pair[ids].created:
+                    by_pair[ids].written.append(Writes(fields[field_id], here, *of_side))
 
 
 def _coupled_by(coupling: Coupling) -> str:

@@ -84,7 +84,7 @@ LINES = every_action() | VARIANTS
 LOOKING = {
     "alerts list", "changes", "company list", "conflicts list", "connection status", "failures list", "job", "jobs",
     "mapping copy", "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show",
-    "schedule list", "skipped list", "retention show --company", "undo --preview",
+    "schedule list", "skipped list", "retention show --company",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -93,13 +93,13 @@ ALLOWED = {
     Role.MAPPER: LOOKING | {
         "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
         "mapping reset", "mapping set", "mapping table", "couple --preview", "schedule set", "suggest",
-        "synchronize --preview",
+        "synchronize --preview", "undo --preview",
     },
     Role.OPERATOR: LOOKING | {
         "changes restore", "conflicts resolve", "couple", "couple --preview", "create", "failures ignore",
         "failures retry", "fullsync", "fullsync --preview", "fullsync --stop", "mapping options --pair", "pair",
         "schedule hold", "schedule ready",
-        "schedule run", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo",
+        "schedule run", "suggest", "synchronize", "synchronize --preview", "uncouple", "undo", "undo --preview",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {

@@ -11,6 +11,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.models import UndoPreview
 from tests.browser.conftest import Looks
 from tests.sync.conftest import accounts, coupling_of, patch, synchronize, update_mapping
 from tests.sync.undo.conftest import connect_with_matches, couple, coupled
@@ -34,16 +35,33 @@ def job_url(job: Job) -> str:
     return f"/c/{job.company.slug}/jobs/{job.pk}/"
 
 
+def previewed(page: Any) -> UndoPreview:
+    """Have the preview made that a person just asked for, and show it."""
+    page.wait_for_url("**/undo-previews/*/")
+    made = Job.objects.filter(type="undo_preview").latest("pk")
+    run_to_end(made)
+    page.goto(page.url)
+    page.get_by_role("heading", name="Undo CUSTOMER, match-based coupling").wait_for()
+    return UndoPreview.objects.get(job=made)
+
+
 def test_a_coupling_job_is_undone_from_its_page(looks: Callable[..., Looks], job: Job, sandbox: Sandbox) -> None:
     found = looks()
     page = found.page
-    found.open("undo this job", f"{job_url(job)}undo/")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(job_url(job))
-    page.get_by_role("link", name="Undo This Job").click()
-    page.get_by_role("heading", name="Undo CUSTOMER, match-based coupling").wait_for()
-    page.get_by_text("Changed since: stays").first.wait_for()
-    found.look("what undo does")
+    page.get_by_role("button", name="Undo This Job").click()
+    previewed(page)
+    address = page.url
+    tabs = {"stays": "already", "back": "Köln", "kept": "was changed in Dataverse since", "ends": "Adatum"}
+    for tab, words in tabs.items():
+        found.open(f"what undo does: {tab}", f"{address}?tab={tab}")
+        page.get_by_text(words).first.wait_for()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    with page.expect_download() as file:
+        page.get_by_role("link", name="Export to CSV").click()
+    assert "Adatum" in file.value.path().read_text(encoding="utf-8-sig")
     page.get_by_role("button", name="Undo This Job").click()
     page.get_by_role("heading", name="CUSTOMER, undo of a coupling job").wait_for()
     run_to_end(Job.objects.get(type="undo"))
@@ -51,6 +69,8 @@ def test_a_coupling_job_is_undone_from_its_page(looks: Callable[..., Looks], job
     row = accounts(sandbox)["Adatum"]
     assert (row["address1_city"], row["telephone1"]) == ("Köln", "555-7")
     found.open("a job that has undone another", page.url)
+    found.open("a preview that was carried out", address)
+    page.get_by_text("undoes this, exactly as it stands here").wait_for()
     record = Customer.objects.get(company=job.company, no="10000")
     found.open("the couplings of a record", f"/c/{job.company.slug}/records/customer/{record.system_id}/")
     page.get_by_text("Coupling undone").wait_for()
@@ -62,9 +82,13 @@ def test_without_scripts_on_a_phone_a_job_is_undone_by_the_keyboard_and_values_s
 ) -> None:
     page = contexts(width=390, java_script=False).new_page()
     page.goto(job_url(job))
-    page.get_by_role("link", name="Undo This Job").first.focus()
+    page.get_by_role("button", name="Undo This Job").first.focus()
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Undo CUSTOMER, match-based coupling").wait_for()
+    previewed(page)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.get_by_role("link", name="Stay as they are").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("already").first.wait_for()
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.get_by_role("radio", name="Go back").focus()
     page.keyboard.press("ArrowDown")

@@ -44,6 +44,7 @@ from jobs.mentions import HIDDEN
 from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type, Way
 from masterdata.models import Company, Customer, RecordTemplate
 from sync.models import FullSynchReviewLine, SynchronizedField, SynchronizedValue, WrittenSide
+from tests.every_url.undo_previews import undo_preview
 from tests.every_url.urls import Endpoint
 from tests.tables import Rows, Tables
 
@@ -103,6 +104,7 @@ class Place:
     look_up_table: LookUpTable
     template: RecordTemplate
     preview: Job
+    undo: Job
     receiver: AlertReceiver
 
     @property
@@ -113,8 +115,8 @@ class Place:
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
             "step": "before-you-start", "kind": "csv", "part": "name", "field": self._field,
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
-            "template_id": self.template.pk, "preview": self.preview.pk, "receiver": self.receiver.pk,
-            "uidb64": "MQ", "token": "not-a-token",
+            "template_id": self.template.pk, "preview": self.preview.pk, "undo": self.undo.pk,
+            "receiver": self.receiver.pk, "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
     @cached_property
@@ -181,6 +183,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     _written(job, mapping, pairs[0], f"{name} before", f"{name} after")
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
     preview = _preview(company, mapping, some[2])
+    undo = undo_preview(job, mapping, some[2])
     receiver = AlertReceiver.objects.create(
         company=company, way=Way.MAIL, address=f"{prefix}@example.com", shown_address=f"{prefix}@example.com",
         mapping_name=mapping.name,
@@ -190,7 +193,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
             company=company, kind="failure", subject="it", mapping_name=mapping.name, message=f"{mapping.name} failed.",
             fix="Look at its job.", url=f"/c/{company.slug}/jobs/", over_at=over_at,
         )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, receiver)
+    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, undo, receiver)
 
 
 def _written(job: Job, mapping: IntegrationTableMapping, pair: Coupling, before: str, after: str) -> None:

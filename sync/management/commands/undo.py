@@ -7,12 +7,14 @@ from django.core.management.base import CommandParser
 from core.commands import TandemCommand
 from core.roles import Can, may
 from coupling.commands import MappingCommand
-from jobs.models import COUNTERS, Job
+from jobs import services as jobs
+from jobs.models import Job
 from jobs.pages.lists import reason_label
-from sync.undo.choices import choices_there
-from sync.undo.preview import UndoPreview, document, parts, to_json
-from sync.undo.reading import Made, MadeByJob, Value
-from sync.undo.services import start_undo, undoable
+from sync.models import UndoPreview
+from sync.undo.lines import summary, to_json
+from sync.undo.previewed import ENDS, FAILS
+from sync.undo.services import start_preview, start_undo
+from sync.undo.store import Numbers, in_order
 
 
 class Command(MappingCommand):
@@ -46,38 +48,30 @@ class Command(MappingCommand):
                 "unknown_job", f"There is no job {options['id']}.", "List them with: manage.py jobs --company NAME"
             )
         self.company = job.company
-        self.authorize(Can.READ if options["preview"] else Can.OPERATE, job.company)
+        self.authorize(Can.PREVIEW if options["preview"] else Can.OPERATE, job.company)
         if options["preview"]:
             self._preview(job)
         else:
             self.finish(start_undo(job=job, values=not options["keep_values"], user=self.acting))
 
     def _preview(self, job: Job) -> None:
-        mapping = undoable(job)
-        if mapping.uid_kind == "option":
-            total = len(choices_there(job, mapping))
-            found = UndoPreview(total=total, looked_at=total, count_ended=total)
-        else:
-            made = MadeByJob(job, mapping)
-            found = UndoPreview(total=len(made.numbers))
-            for pairs, values in parts(made):
-                found.add(pairs, values)
-                self._print(pairs, values)
-        summary = document(job, found)
-        summary["counters"] = {name: summary["counters"].get(name, 0) for name in COUNTERS}
+        """Wait for a preview, and print what it found."""
+        made = self.wait_for(start_preview(job=job, user=self.acting))
+        found = UndoPreview.objects.select_related("job").filter(job=made, complete=True).first()
+        if found is None:
+            document = jobs.summary(made)
+            self.print_json_lines([document]) if self.as_json else self.print_result(document)
+            raise SystemExit(1)
         if self.as_json:
-            self.print_json_lines([summary])
+            self.print_json_lines(to_json(one) for one in in_order(found))
+            self.print_json_lines([summary(found)])
+            return
+        for one in in_order(found):
+            why = f"stays ({reason_label(one.kind)}): {one.pair.message}"
+            what = {ENDS: "ends", FAILS: f"cannot end: {one.pair.message}"}.get(one.kind, why)
+            self.print_text(f"{one.pair.key:<12} {one.pair.name:<30} {what}")
+        numbers = Numbers(found)
         self.print_text(
-            f"{found.count_ended:,} couplings end, {sum(found.reasons.values()):,} stay; {found.count_values:,} values "
-            f"go back, {found.changed_since:,} were changed since."
+            f"{numbers.of(ENDS):,} couplings end, {numbers.stay:,} stay, {numbers.of(FAILS):,} cannot end; "
+            f"{numbers.back:,} values go back, {numbers.kept:,} stay."
         )
-
-    def _print(self, pairs: list[Made], values: list[Value]) -> None:
-        by_number: dict[int, list[Value]] = {}
-        for value in values:
-            by_number.setdefault(value.made.number, []).append(value)
-        for made in pairs:
-            if self.as_json:
-                self.print_json_lines([to_json(made, by_number.get(made.number, []))])
-            what = "ends" if made.why is None else f"stays ({reason_label(made.why.why.value)}): {made.why.message}"
-            self.print_text(f"{made.key:<12} {made.name:<30} {what}")

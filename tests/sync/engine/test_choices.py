@@ -22,12 +22,26 @@ from masterdata.models import Customer, PaymentTerms, ShipmentMethod, ShippingAg
 from sandbox.testing import Sandbox
 from sync.engine.preview import Preview
 from sync.full import services as full
+from sync.history.services import put_back
+from sync.models import SynchronizedValue
 from sync.schedules.services import run_due
 from sync.start.services import start_synchronization, synchronize_in_order
 from tests.conftest import the_wait_is_over
 from tests.coupling.conftest import previewed
 from tests.sandbox.conftest import api_of
-from tests.sync.conftest import accounts, counters, coupling_of, customer, patch, synchronize, update_mapping
+from tests.sync.conftest import (
+    accounts,
+    counters,
+    coupling_of,
+    customer,
+    page_text,
+    patch,
+    signed_in,
+    synchronize,
+    update_mapping,
+)
+from tests.sync.engine.test_kills import kill_once, run_despite_kills
+from tests.sync.history.conftest import HERE, THERE, history
 
 FIRST = 831_200_000
 
@@ -388,3 +402,49 @@ def test_a_limit_that_stops_a_part_postpones_the_job_and_each_choice_is_made_onc
     assert sorted(caption for value, caption in choices(company).items() if value >= FIRST) == [
         "14 DAYS", "2 MONTHS", "COD"
     ]  # fmt: skip
+
+
+# -- the history -------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_tells_of_choices_created_and_renamed_there(company):
+    one, two = terms(company, "NET 30", "NINETY DAYS")
+    couple(company)
+    synchronize(update_mapping(company, "PAYMENT TERMS", synch_only_coupled=False))
+    assert history(two) == [("code", THERE, "", "NINETY DAYS")]
+    one.code = "30 DAYS"
+    one.save()
+    job = synchronize(update_mapping(company, "PAYMENT TERMS"))
+    assert history(one) == [("code", THERE, "Net 30", "30 DAYS")]
+    line = SynchronizedValue.objects.get(job=job)
+    with pytest.raises(NotUsable, match="not put back by a job"):
+        put_back(company=company, lines=[line.pk])
+    text = page_text(signed_in("Operator").get(f"/c/{company.slug}/synchronization-history/"))
+    assert "30 DAYS" in text
+
+
+def test_the_history_tells_of_records_that_choices_made_and_renamed_here(company):
+    mapping = update_mapping(company, "PAYMENT TERMS", synch_only_coupled=False)
+    change_mapping(mapping=mapping, changes=Changes(direction="from_integration_table"))
+    mapping.fields.update(field="description")
+    synchronize(update_mapping(company, "PAYMENT TERMS"))
+    record = PaymentTerms.objects.earliest("pk")
+    told = {name: (side, before, after) for name, side, before, after in history(record)}
+    assert told["code"] == (HERE, "", record.code)
+    value = OptionMapping.objects.get(local_id=record.system_id).value
+    rename(company, value, "Due at once")
+    job = synchronize(update_mapping(company, "PAYMENT TERMS"))
+    ((_, side, before, after),) = history(record, job=job)
+    assert (side, before, after) == (HERE, record.description, "Due at once")
+
+
+def test_a_rename_whose_worker_was_lost_is_told_once(company, monkeypatch):
+    one, _ = terms(company, "NET 30", "NET 45")
+    couple(company)
+    one.code = "30 DAYS"
+    one.save()
+    job = start_synchronization(mapping=update_mapping(company, "PAYMENT TERMS"))
+    with monkeypatch.context() as patched:
+        kill_once(patched, ColumnChoices, "change", after=True)
+        run_despite_kills(job)
+    assert history(one) == [("code", THERE, "Net 30", "30 DAYS")]

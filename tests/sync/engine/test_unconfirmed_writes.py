@@ -455,3 +455,22 @@ def test_a_row_whose_record_was_deleted_loses_the_company_with_the_coupling(comp
     assert counters(synchronize(customers)) == {"uncoupled": 1}
     assert accounts(remote)["Adatum"]["_tandem_companyid_value"] is None
     assert not Coupling.objects.exists()
+
+
+def test_what_a_lost_run_had_written_is_known_after_a_second_lost_run(company, customers, remote, monkeypatch):
+    one = customer(company, "10000", "Adatum", city="Bonn", phone_no="1")
+    synchronize(customers)
+    synchronize(customers)
+    one.phone_no = "2"
+    one.save()
+    for _ in range(2):
+        job = run_until_killed(monkeypatch, customers, Gateway, "update")
+        Job.objects.filter(pk=job.pk).update(lease_until=None)
+        cancel(job=job)
+        one.city = f"{one.city}!"
+        one.save()
+    assert accounts(remote)["Adatum"]["telephone1"] == "2"
+    one.phone_no = "3"
+    one.save()
+    assert counters(synchronize(customers)) == {"modified": 1}, "no conflict with a value of our own"
+    assert accounts(remote)["Adatum"]["telephone1"] == "3"

@@ -21,6 +21,7 @@ def connect_one_in_step(owner: Company, remote: Sandbox) -> None:
     mapping = update_mapping(owner, synch_only_coupled=False)
     synchronize(mapping)
     synchronize(mapping)
+    SynchronizedValue.objects.all().delete()  # what its creation wrote is told in test_new.py
 
 
 @pytest.fixture

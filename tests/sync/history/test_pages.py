@@ -1,23 +1,28 @@
 """The history on its page, on the record's card and on the job's list; its exports; and putting a value back."""
 
 import csv
+import html
 import io
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from auditlog.context import set_actor
+from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from core.vocabulary import ConflictOption
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
-from sync.models import SynchronizedValue
+from sync.models import SynchronizedField, SynchronizedValue
 from tests.sync.conftest import accounts, coupling_of, page_text, page_url, patch, signed_in, synchronize
-from tests.sync.history.conftest import edit
+from tests.sync.history.conftest import THERE, edit
 
 
 @pytest.fixture
@@ -213,3 +218,56 @@ def test_nobody_puts_back_without_the_right_or_what_belongs_to_another_company(i
 def test_choosing_nothing_puts_nothing_back_and_says_so(in_step, job, operator):
     answer = operator.post(page_url(in_step, "put-back"), {}, follow=True)
     assert "Nothing is selected" in page_text(answer)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown"),
+    [([3, 49, 1], [50, 3]), ([3, 49, 2], [2, 49, 3]), ([120, 2], [2, 120]), ([50], [50]), ([51], [51])],
+)
+def test_what_one_job_wrote_of_a_record_stands_on_one_page_of_its_card(mapping, adatum, operator, sizes, shown):
+    job = synchronize(mapping)
+    for size in sizes:
+        run = Job.objects.create(company=job.company, type=job.type, state=job.state, mapping_name=mapping.name)
+        for number in range(size):
+            field, _ = SynchronizedField.objects.get_or_create(
+                company=job.company, mapping_name=mapping.name, table=mapping.table, name=f"field {number}",
+                defaults={"local": f"field_{number}", "caption": f"Field {number}"},
+            )  # fmt: skip
+            SynchronizedValue.objects.create(
+                company=job.company, job=run, field=field, side=THERE, at=timezone.now(), local_id=adatum.system_id,
+                integration_id=coupling_of(mapping, adatum).integration_id, before="a", after="b",
+            )  # fmt: skip
+    url, found = page_url(job.company, "record-history", table="customer", system_id=adatum.system_id), []
+    while url:
+        text = page_text(operator.get(url))
+        found.append(text.count("<ins>b</ins>"))
+        earlier = re.search(r'href="([^"]*)#history">Earlier', text)
+        url = html.unescape(earlier[1]) if earlier else ""
+    assert sum(found) == sum(sizes)
+    assert found == shown
+
+
+def test_the_card_says_who_had_changed_here_what_went_to_dataverse(mapping, adatum, operator, django_user_model):
+    ada = django_user_model.objects.create_user("ada")
+    with set_actor(ada):
+        edit(adatum, city="Ulm")
+    synchronize(mapping)
+    url = page_url(mapping.company, "record-history", table="customer", system_id=adatum.system_id)
+    assert "ada changed it here at " in page_text(operator.get(url))
+    edit(adatum, city="Essen")
+    synchronize(mapping)
+    newest = page_text(operator.get(url)).split('class="timeline"')[1].split("</li>")[0]
+    assert "Essen" in newest and "changed it here" not in newest, "nobody is known to have"
+
+
+def test_the_card_names_the_import_that_had_changed_a_record(mapping, adatum, operator):
+    edit(adatum, city="Ulm")
+    entry = LogEntry.objects.filter(object_pk=str(adatum.pk)).latest("pk")
+    LogEntry.objects.exclude(pk=entry.pk).delete()
+    entry.additional_data = {"job": 1, "file": "customers.csv"}
+    entry.timestamp -= timedelta(days=2)
+    entry.save()
+    synchronize(mapping)
+    url = page_url(mapping.company, "record-history", table="customer", system_id=adatum.system_id)
+    day = timezone.localtime(entry.timestamp)
+    assert f"import of customers.csv on {day.day} {day:%b %Y} at {day:%H:%M}" in page_text(operator.get(url))

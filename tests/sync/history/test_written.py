@@ -11,7 +11,7 @@ from coupling.gateway import Gateway
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.history.services import drop_older
-from sync.models import SynchronizedField, SynchronizedValue
+from sync.models import SynchronizedValue
 from sync.rules.changes import Won
 from sync.start.services import start_synchronization
 from tests.sync.conftest import coupling_of, patch, synchronize, update_mapping
@@ -23,11 +23,10 @@ def won() -> list[int]:
     return list(SynchronizedValue.objects.order_by("pk").values_list("won", flat=True))
 
 
-def test_new_pairs_and_runs_without_changes_write_no_history(in_step, mapping):
+def test_runs_without_changes_write_no_history(in_step, mapping):
     synchronize(mapping)
     synchronize(mapping, full=True)
     assert not SynchronizedValue.objects.exists()
-    assert not SynchronizedField.objects.exists()
 
 
 def test_what_is_written_to_either_side_is_told_with_what_it_replaced(mapping, adatum, remote):

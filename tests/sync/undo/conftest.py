@@ -13,7 +13,8 @@ from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
-from sync.undo.services import start_undo
+from sync.models import UndoPreview
+from sync.undo.services import start_preview, start_undo
 from tests.sync.conftest import ACTIVE_CUSTOMER, connect, customer, update_mapping
 
 BY_NAME = [Criterion("name", "name")]
@@ -56,6 +57,14 @@ def undo(job: Job, **asked: Any) -> Job:
     done = run_to_end(start_undo(job=job, **asked))
     assert done.state == "finished", (done.message, done.detail)
     return done
+
+
+def previewed(job: Job) -> UndoPreview:
+    """Have a job say what undoing another would do."""
+    job.refresh_from_db()
+    done = run_to_end(start_preview(job=job))
+    assert done.state == "finished", (done.message, done.detail)
+    return UndoPreview.objects.select_related("undone", "job").get(job=done)
 
 
 def told(job: Job) -> dict[str, tuple[str, str, str]]:

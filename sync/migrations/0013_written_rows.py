@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('masterdata', '0007_price_lists_and_series'),
-        ('sync', '0010_full_estimates'),
+        ('sync', '0012_conflictchoice'),
     ]
 
     operations = [

@@ -17,9 +17,9 @@ def compare_again(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('coupling', '0032_conflict_policies'),
+        ('coupling', '0030_conflict_policies'),
         ('jobs', '0020_retention'),
-        ('sync', '0010_full_estimates'),
+        ('sync', '0011_undo_previews'),
     ]
 
     operations = [
