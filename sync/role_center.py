@@ -128,8 +128,9 @@ def _settled_elsewhere(
     conflicts, late = sum(waiting["conflicts"].values()), len(waiting["late"])
     return [
         Cue(
-            f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok",
-            "Conflict", _told(mappings, waiting["conflicts"]), "Resolve", "No conflict waits",
+            f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company, query={"show": "changed"}),
+            "warn" if conflicts else "ok", "Conflict", _told(mappings, waiting["conflicts"]), "Resolve",
+            "No update conflict waits",
         ),
         alerts.cue(company, waiting["alerts"].get(0, 0)),
         Cue(
@@ -174,7 +175,7 @@ def _coverage(company: Company, mapping: IntegrationTableMapping, one: Counts, f
         rest.append(Link(f"{failed:,} failed", company_url("sync:failures", company, query=query)))
     if others := one.uncoupled - failed:
         url = company_url("records:list", company, table=mapping.table, query={"coupled": "no"})
-        rest.append(Link(f"{others:,} uncoupled", url))
+        rest.append(Link(f"{others:,} more uncoupled" if failed else f"{others:,} uncoupled", url))
     return Coverage(one.records - one.uncoupled, one.records, failed, rest or (("all coupled",) if one.records else ()))
 
 

@@ -57,7 +57,7 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             company=found,
             state=state,
             notices=notices,
-            help="index",
+            help="index#role-center",
             template="ui/shell/role_center.html",
             context={"tables": [table for part in parts for table in part.tables], **_attention(parts)},
             fact_boxes=[box for part in parts for box in part.boxes],

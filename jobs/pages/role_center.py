@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Aggregate, Count, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils import timezone
 
 from core.words import counted
 from jobs import display
@@ -56,7 +57,8 @@ def _jobs(company: Any) -> list[Any]:
 
 def _failed_today(company: Any, failed: int) -> Cue:
     return Cue(
-        f"{failed:,}", "Failed jobs today", f"{company_url('jobs:list', company)}?state=failed",
+        f"{failed:,}", "Failed jobs today",
+        company_url("jobs:list", company, query={"state": "failed", "since": f"{timezone.localdate()}"}),
         "bad" if failed else "ok", "Failed", "Each says why, and what to do", "Look at them", "No job failed today",
     )  # fmt: skip
 

@@ -74,8 +74,8 @@ class Line:
 
 
 _WINNERS = {
-    (Won.OPTION, True): "Dataverse, by the mapping's option",
-    (Won.OPTION, False): "Here, by the mapping's option",
+    (Won.OPTION, True): "Dataverse, by Resolve Update Conflicts",
+    (Won.OPTION, False): "Here, by Resolve Update Conflicts",
     (Won.VALUE, True): "A value that a person chose",
     (Won.VALUE, False): "A value that a person chose",
     (Won.PERSON, True): "Dataverse, a person chose",

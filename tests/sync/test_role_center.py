@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from connection_setup.models import DataverseConnection
 from coupling.models import IntegrationTableMapping
 from jobs.models import Job, State, Type
 from masterdata.models import Company
@@ -73,8 +75,28 @@ def test_where_nothing_is_wrong_nothing_needs_attention_and_that_is_said(
     page = home(operator, company)
     assert cues(page) == []
     assert "Nothing needs you now." in page
-    assert "No conflict waits" in page and "No job failed today" in page
+    assert "No update conflict waits" in page and "No job failed today" in page
     assert "Nothing was written in the last 14 days." in page
+
+
+def test_nothing_is_said_to_be_well_where_a_notice_stands_above(
+    company: Company, customers: IntegrationTableMapping, operator: Client
+) -> None:
+    DataverseConnection.objects.filter(company=company).update(enabled=False)
+    page = home(operator, company)
+    assert "Dataverse is not connected." in page and "Nothing needs you now." not in page
+
+
+def test_the_failed_jobs_of_today_are_those_that_the_number_leads_to(company: Company, operator: Client) -> None:
+    for days in (2, 0, 0):
+        job = Job.objects.create(company=company, type=Type.COUPLING, state=State.FAILED)
+        Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=days))
+    page = home(operator, company)
+    url = re.search(r'href="([^"]+)"> <span class="status" data-state="bad">Failed</span> <b>(\d+)</b>', page)
+    assert url is not None
+    listed = operator.get(unescape(url[1])).content.decode()
+    assert url[2] == "2"
+    assert "2 jobs, filtered" in " ".join(listed.split())
 
 
 def test_the_worst_comes_first_and_what_failed_is_not_counted_as_uncoupled_too(
@@ -94,7 +116,9 @@ def test_the_worst_comes_first_and_what_failed_is_not_counted_as_uncoupled_too(
     assert labels.index("Records failed") < labels.index("Records not coupled")
     assert labels.index("Failed jobs today") < labels.index("Records not coupled")
     assert "All records are coupled" not in page
-    assert re.search(r"<b>0</b> of 2</span><span class=\"rest\"><a [^>]+>1 failed</a>, <a [^>]+>1 uncoupled</a>", page)
+    assert re.search(
+        r"<b>0</b> of 2</span><span class=\"rest\"><a [^>]+>1 failed</a>, <a [^>]+>1 more uncoupled</a>", page
+    )
 
 
 def test_a_late_mapping_is_named_and_its_last_success_looks_late(
