@@ -16,6 +16,7 @@ from jobs.display import ERRORS_TITLE
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
+from sync.full.counting import couples_first
 from sync.full.estimate import Estimate
 from sync.full.results import family_of, result_of
 from sync.models import FullSynchReviewLine
@@ -186,7 +187,7 @@ def warnings(
             )
         )  # fmt: skip
     duplicates = [
-        row for row in full.duplicates(rows) if not full.couples_first(row, has_criteria=row.name in with_criteria)
+        row for row in full.duplicates(rows) if not couples_first(row, has_criteria=row.name in with_criteria)
     ]
     if duplicates:
         found.append(
@@ -267,7 +268,7 @@ def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str], wait
         return f"{row.name}: couple by the criteria."
     if row.recommendation == Recommendation.DEPENDENCY:
         return f"{row.name}: cannot start."
-    if full.couples_first(row, has_criteria=row.name in with_criteria):
+    if couples_first(row, has_criteria=row.name in with_criteria):
         return (
             f"{row.name}: couple by the criteria, then create what has nothing like it on the other side; likely "
             "duplicates wait for a person."

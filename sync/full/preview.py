@@ -17,7 +17,7 @@ from jobs.models import COUNTERS, Outcome, Reason, State
 from jobs.running.context import OutcomeRow
 from jobs.running.waiting import run_to_end
 from sync.engine.preview import Preview
-from sync.full import services as full
+from sync.full.counting import count_all, counted_lines, couples_first
 from sync.models import FullSynchReviewLine
 
 SAMPLES = 5
@@ -70,11 +70,11 @@ class LinePreview:
 
 
 def lines_as_asked(company: Any, in_full: Sequence[str]) -> list[FullSynchReviewLine]:
-    """Return the lines, counted anew, as they would be with these in full; that stays unsaved.
+    """Return the lines, counted anew, as they would be with these in full. Nothing of it is saved.
 
     Raises Refusal, DataverseError.
     """
-    found = full.generate(company)
+    found = [line for line in counted_lines(company, count_all(company)) if not line.removed]
     for line in found:
         if line.name in in_full and not line.status:
             line.overridden, line.recommendation = True, Recommendation.FULL
@@ -102,7 +102,7 @@ def _fill(shown: LinePreview, user: Any) -> None:
     else:
         mapping = get_mapping(line.company, line.name)
         chosen = bool(criteria.stored_criteria(mapping))
-        shown.couples = line.recommendation == Recommendation.NONE or full.couples_first(line, has_criteria=chosen)
+        shown.couples = line.recommendation == Recommendation.NONE or couples_first(line, has_criteria=chosen)
         if shown.couples and not chosen:
             shown.message = "fails, since no coupling criteria are selected."
         elif shown.couples:
