@@ -26,6 +26,7 @@ LIST_TITLES = {
     Type.RESTORE: "Put Back Jobs",
     Type.SUGGESTION: "Suggestions of Criteria",
     Type.UNDO: "Undo Jobs",
+    Type.FULL_PREVIEW: "Previews of Full Synchronization",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -60,6 +61,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.SUGGESTION: (),
     Type.UNDO: ("uncoupled", "skipped", "failed"),
     Type.RETENTION: ("deleted",),
+    Type.FULL_PREVIEW: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

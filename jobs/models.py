@@ -44,6 +44,7 @@ class Type(models.TextChoices):
     SUGGESTION = "suggestion", "Suggestion"
     UNDO = "undo", "Undo"
     RETENTION = "retention", "Retention"
+    FULL_PREVIEW = "full_preview", "Full preview"
 
 
 class State(models.TextChoices):

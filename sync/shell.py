@@ -27,7 +27,10 @@ from sync.environment import page as environment_page
 from sync.environment.job import carry_out
 from sync.failures import page as failures_page
 from sync.full import page as review_page
+from sync.full import preview_page
 from sync.full import services as full
+from sync.full.preview_job import drop_expired
+from sync.full.preview_job import handle as preview_full
 from sync.history import listing as history_listing
 from sync.history.card import record_section
 from sync.history.job import handle as put_back
@@ -113,6 +116,9 @@ def register() -> None:
     jobs.job_actions(undo_page.job_actions)
     registry.record_section(record_section)
     registry.record_box(record_box)
+    jobs.register(Type.FULL_PREVIEW, preview_full, label="preview of the full synchronization")
+    jobs.job_actions(preview_page.job_actions)
+    jobs.on_tick(drop_expired)
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
     hooks.SYNCHRONIZER.provide(_synchronize_modified)

@@ -21,7 +21,7 @@ WITHOUT_NEXT = timedelta(days=7)
 """How long is told of a failed job that no later one makes good, such as an import."""
 _TOLD_ELSEWHERE = (Reason.WRONG_ENVIRONMENT, Reason.NOT_ENABLED)
 """Another kind tells of the one; the other follows from what somebody did."""
-_LOOKED_AT = (Type.PREVIEW, Type.SUGGESTION)
+_LOOKED_AT = (Type.PREVIEW, Type.SUGGESTION, Type.FULL_PREVIEW)
 """Kinds of jobs that somebody waits for, on whose page it stands."""
 
 started_at = timezone.now()

@@ -14,6 +14,7 @@ from coupling.mappings import defaults
 from coupling.mappings.services import require_enabled
 from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping
+from dataverse.types import Usage
 from jobs.models import Job, State, Type
 from sync.full import results
 from sync.full.estimate import Rates, Work, estimate
@@ -35,10 +36,10 @@ class Counted:
     read: int
 
 
-def count_all(company: Any) -> list[tuple[IntegrationTableMapping, Counted]]:
+def count_all(company: Any, usage: Usage | None = None) -> list[tuple[IntegrationTableMapping, Counted]]:
     """Count both sides of every mapping. It sends requests, so call it before the lines' transaction begins."""
     require_enabled(company)
-    gateway = Gateway(company)
+    gateway = Gateway(company, usage)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
     mappings = mappings.exclude(name__in=defaults.disabled_names(company))
     return [(mapping, _count(mapping, gateway)) for mapping in mappings]

@@ -313,6 +313,7 @@ def _actions(
             dialog=not sync_all_off,
         ),
         *_stop_or_go_on(company, rows, off, under_way=under_way),
+        act("Preview", "preview-review", "preview", note="What Sync All would do, record by record", selection=False),
         act("Refresh", "review-refresh", "sync", note="Counts both sides again", selection=False),
         act("Restart", "review-restart", "run"),
         act("Recommend Full Synchronization", "review-recommend-full", "suggest"),

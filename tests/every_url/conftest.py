@@ -43,7 +43,16 @@ from dataverse.client import DataverseClient
 from jobs.mentions import HIDDEN
 from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type, Way
 from masterdata.models import Company, Customer, RecordTemplate
-from sync.models import FullSynchReviewLine, SynchronizedField, SynchronizedValue, WrittenSide
+from sync.full.preview_job import StoredLine
+from sync.models import (
+    FullSynchPreview,
+    FullSynchPreviewRecord,
+    FullSynchReviewLine,
+    PreviewKind,
+    SynchronizedField,
+    SynchronizedValue,
+    WrittenSide,
+)
 from tests.every_url.urls import Endpoint
 from tests.tables import Rows, Tables
 
@@ -103,6 +112,7 @@ class Place:
     look_up_table: LookUpTable
     template: RecordTemplate
     preview: Job
+    full_preview: Job
     receiver: AlertReceiver
 
     @property
@@ -113,8 +123,8 @@ class Place:
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
             "step": "before-you-start", "kind": "csv", "part": "name", "field": self._field,
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
-            "template_id": self.template.pk, "preview": self.preview.pk, "receiver": self.receiver.pk,
-            "uidb64": "MQ", "token": "not-a-token",
+            "template_id": self.template.pk, "preview": self.preview.pk, "full_preview": self.full_preview.pk,
+            "receiver": self.receiver.pk, "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
     @cached_property
@@ -181,6 +191,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     _written(job, mapping, pairs[0], f"{name} before", f"{name} after")
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
     preview = _preview(company, mapping, some[2])
+    full_preview = _full_preview(company, mapping, some[2])
     receiver = AlertReceiver.objects.create(
         company=company, way=Way.MAIL, address=f"{prefix}@example.com", shown_address=f"{prefix}@example.com",
         mapping_name=mapping.name,
@@ -190,7 +201,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
             company=company, kind="failure", subject="it", mapping_name=mapping.name, message=f"{mapping.name} failed.",
             fix="Look at its job.", url=f"/c/{company.slug}/jobs/", over_at=over_at,
         )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, receiver)
+    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, full_preview, receiver)
 
 
 def _written(job: Job, mapping: IntegrationTableMapping, pair: Coupling, before: str, after: str) -> None:
@@ -221,6 +232,23 @@ def _preview(company: Company, mapping: IntegrationTableMapping, record: Custome
         [PreviewedRow(uuid.uuid4().bytes, f"{record.name} row", [record.name])],
     )  # fmt: skip
     PreviewPart.objects.create(preview=preview, found="couple", chunk=0, first=0, count=1, packed=pack_records([found]))
+    return job
+
+
+def _full_preview(company: Company, mapping: IntegrationTableMapping, record: Customer) -> Job:
+    """Return the job of a preview of the full synchronization: one record would be created in Dataverse."""
+    job = Job.objects.create(
+        company=company, type=Type.FULL_PREVIEW, state=State.FINISHED, started_at=timezone.now(),
+        ended_at=timezone.now(),
+    )  # fmt: skip
+    line = StoredLine(mapping=mapping.name, recommendation=Recommendation.FULL.value, counts={"created_there": 1})
+    preview = FullSynchPreview.objects.create(
+        job=job, complete=True, lines=[line.dump()], kept_until=timezone.now() + timedelta(days=1)
+    )
+    FullSynchPreviewRecord.objects.create(
+        preview=preview, mapping_name=mapping.name, kind=PreviewKind.CREATED_THERE, local_id=record.system_id,
+        local_key=record.no, local_name=record.name, values=[["Name", "", record.name]],
+    )  # fmt: skip
     return job
 
 
