@@ -21,8 +21,11 @@ from jobs.models import OPEN_STATES, Job, State, Trigger
 from sync.full import results
 from sync.full.counting import count_all, couples_first, save_lines
 from sync.full.recommendations import BROKEN, Line, next_step
+from sync.full.ways import failed_ways, statuses
 from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
+
+_NOT_STARTED: dict[str, Any] = {"status": "", "message": "", "job": None, "to_status": "", "from_status": ""}
 
 
 def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
@@ -98,7 +101,7 @@ def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchRev
     with transaction.atomic():
         _require_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
         again = FullSynchReviewLine.objects.filter(Q(pk=line.pk) | Q(company=company, status="blocked"))
-        again.update(status="", message="", job=None)
+        again.update(**_NOT_STARTED)
         save_lines(company, counted)
     return start(company, user=user)
 
@@ -161,7 +164,7 @@ def go_on(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
     counted = count_all(company)
     with transaction.atomic():
         again = FullSynchReviewLine.objects.select_for_update().filter(company=company, removed=False, started=True)
-        again.filter(status__in=(State.CANCELLED, "blocked")).update(status="", message="", job=None)
+        again.filter(status__in=(State.CANCELLED, "blocked")).update(**_NOT_STARTED)
         save_lines(company, counted)
     advance(company, user=user)
     return lines(company)
@@ -214,7 +217,8 @@ def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
         except Refusal as error:
             FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=error.user_message)
             return False
-        FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job)
+        ways = statuses(line.direction, job.state, ())
+        FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job, **ways)
     return True
 
 
@@ -241,7 +245,10 @@ def _follow_jobs(company: Any) -> None:
             continue
         status, message = _family_state(line.job)
         if status != line.status or message != line.message:
-            FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status).update(status=status, message=message)
+            failed = () if status in OPEN_STATES else failed_ways(results.family_of(line.job))
+            ways = statuses(line.direction, status, failed)
+            same = FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status)
+            same.update(status=status, message=message, **ways)
 
 
 def _family_state(job: Job) -> tuple[str, str]:
