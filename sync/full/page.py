@@ -83,12 +83,14 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
         rows=full.rows_of(company).filter(removed=False),
         columns=[
             listing.Column("name", "Name", "name"),
-            listing.Column("recommendation", "Recommendation", cells.recommendation),
-            listing.Column("status", "Status", cells.status),
-            listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True),
-            listing.Column("there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True),
-            listing.Column("estimate", "Estimate", _estimated, wrap=True),
-            listing.Column("result", "Result", _took, wrap=True),
+            listing.Column("recommendation", "Recommendation", cells.recommendation, narrow="narrow"),
+            listing.Column("status", "Status", cells.status, narrow="narrow"),
+            listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True, narrow="narrow"),
+            listing.Column(
+                "there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True, narrow="narrow"
+            ),
+            listing.Column("estimate", "Estimate", _estimated, narrow="narrow halved"),
+            listing.Column("result", "Result", _took, narrow="narrow halved"),
             listing.Column("to", "To Int. Table Job Status", lambda line: _way(line.to_status), narrow="narrow halved"),
             listing.Column(
                 "from", "From Int. Table Job Status", lambda line: _way(line.from_status), narrow="narrow halved"

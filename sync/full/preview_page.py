@@ -144,30 +144,27 @@ def _notices(lines: Sequence[StoredLine]) -> list[Notice]:
     notices = []
     if failing := [line.mapping for line in lines if line.failed or line.message.startswith("fails")]:
         text = f"{', '.join(failing)}: the table below says why for each."
-        notices.append(Notice(text, "bad", f"{counted(len(failing), 'line')} would fail"))
+        notices.append(Notice(text, "bad", f"{counted(len(failing), 'line')} would fail."))
     if later := sum(line.after_others for line in lines):
         text = "What becomes of them shows once those lines have run: they count as failed here."
-        notices.append(
-            Notice(text, "", f"{counted(later, 'record')} refer to one that an earlier line couples or creates")
-        )
+        refer = "1 record refers" if later == 1 else f"{later:,} records refer"
+        notices.append(Notice(text, "", f"{refer} to what an earlier line couples or creates."))
     return notices
 
 
 def _lines_table(job: Job, lines: Sequence[StoredLine]) -> Table:
     rows = []
     for line in lines:
+        if line.recommendation == Recommendation.NO_RECORDS and line.message:
+            continue  # told below
         numbers: list[Cell] = [line.counts.get(kind, 0) or "" for kind in _SHOWN]
         others = sum(count for kind, count in line.counts.items() if kind not in _SHOWN)
-        expected = Estimate.load(line.estimate)
-        rows.append([
-            _line_name(job, line), str(Recommendation(line.recommendation).label), *numbers, others or "",
-            expected.short if expected is not None and not line.message else "", _note(job, line),
-        ])  # fmt: skip
-    head = ("Mapping", "Recommendation", *(str(kind.label) for kind in _SHOWN), "Others", "Estimate", "What happens")
-    count = len(_SHOWN)
+        rows.append([_line_name(job, line), *numbers, others or "", _note(job, line)])
+    head = ("Mapping", *(str(kind.label) for kind in _SHOWN), "Others", "What happens")
+    numeric = frozenset(range(1, 2 + len(_SHOWN)))
     return Table(
-        "Lines", head, rows, numeric=frozenset(range(2, 3 + count)), wrap=frozenset({3 + count, 4 + count}), cards=True,
-        halves=frozenset(range(2, 3 + count)), empty="The review has no lines.",
+        "Lines", head, rows, numeric=numeric, wrap=frozenset({2 + len(_SHOWN)}), cards=True, halves=numeric,
+        empty="No line has records to synchronize now.",
     )  # fmt: skip
 
 
@@ -183,7 +180,10 @@ def _note(job: Job, line: StoredLine) -> Cell:
     if line.message:
         text = line.message[:1].upper() + line.message[1:]
         return Status(text, "bad") if line.failed or line.message.startswith("fails") else text
-    return "Creates what has no partner" if line.counts else "Nothing is to be done"
+    if not line.counts:
+        return "Nothing is to be done"
+    expected = Estimate.load(line.estimate)
+    return "Creates what has no partner" + (f": {expected.short}" if expected is not None else "")
 
 
 def _mapping_tabs(job: Job, lines: Sequence[StoredLine], tab: Tab | None) -> list[tuple[str, int, str, bool]]:
@@ -212,9 +212,11 @@ def _facts(job: Job, lines: Sequence[StoredLine]) -> FactBox:
     facts: list[tuple[str, Cell]] = [(str(kind.label), f"{found[kind]:,}") for kind in PreviewKind if found[kind]]
     facts += [("Estimate of all", str(estimate_of(lines))), ("Read", f"{job.processed:,}")]
     facts.append(("Made", time_ago(job.ended_at) if job.ended_at else ""))
+    idle = [line.mapping for line in lines if line.recommendation == Recommendation.NO_RECORDS and line.message]
+    without = f" No records to synchronize now: {', '.join(idle)}." if idle else ""
     return FactBox(
         "What Sync All would do", facts=facts,
-        text="Nothing is written yet. What changes until Sync All is chosen is not in these numbers.",
+        text=f"Nothing is written yet. What changes until Sync All is chosen is not in these numbers.{without}",
     )  # fmt: skip
 
 
