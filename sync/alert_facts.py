@@ -108,8 +108,8 @@ def stopped_deletions(_: datetime) -> Iterable[Fact]:
     """Yield each mapping of which more pairs with a deleted side wait than the brake on deletions lets through."""
     gone = UndoneRecord.objects.filter(reason__in=(Reason.LOCAL_DELETED, Reason.INTEGRATION_DELETED))
     waiting = gone.filter(coupling__isnull=False, settled_at=None).exclude(mapping__deletion_conflict="")
-    waiting = waiting.order_by().values("mapping_id")
-    counts = dict(waiting.annotate(count=Count("pk")).values_list("mapping_id", "count"))
+    by_mapping = waiting.order_by().values("mapping_id")
+    counts = dict(by_mapping.annotate(count=Count("pk")).values_list("mapping_id", "count"))
     for mapping in _mappings(counts):
         count = counts[mapping.pk]
         if count <= Brakes.stored(mapping.brakes).most_deleted(pairs_of(mapping).count()):

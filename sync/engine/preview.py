@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters
 from coupling.mappings.services import require_enabled
@@ -47,6 +47,8 @@ class Preview:
     create: bool | None = None
     selection: Iterable[UUID] | None = None
     gateway: Gateway | None = None
+    overwrite: ConflictOption = ConflictOption.ASK
+    """The side that wins wherever the two differ, as an unconditional run has it."""
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     requests: int = 0
@@ -76,7 +78,9 @@ class Preview:
             self.requests = gateway.requests
             return
         met = DeletionsMet() if self.selection is None else None
-        options = Options(allowed=allowed, creates=creates, deletions=met)
+        options = Options(
+            allowed=allowed, creates=creates, deletions=met, chosen=self.overwrite, overwrite=self.overwrite
+        )
         decider = Decider(self.mapping, gateway, options)
         if decider.companies is not None:
             decider.companies.expects_new = True

@@ -83,7 +83,7 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
         rows=full.rows_of(company).filter(removed=False),
         columns=[
             listing.Column("name", "Name", "name"),
-            listing.Column("recommendation", "Recommendation", cells.recommendation, narrow="narrow"),
+            listing.Column("recommendation", "Recommendation", cells.recommendation, narrow="narrow halved"),
             listing.Column("status", "Status", cells.status, narrow="narrow"),
             listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True, narrow="narrow"),
             listing.Column(
@@ -91,10 +91,8 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
             ),
             listing.Column("estimate", "Estimate", _estimated, narrow="narrow halved"),
             listing.Column("result", "Result", _took, narrow="narrow halved"),
-            listing.Column("to", "To Int. Table Job Status", lambda line: _way(line.to_status), narrow="narrow halved"),
-            listing.Column(
-                "from", "From Int. Table Job Status", lambda line: _way(line.from_status), narrow="narrow halved"
-            ),
+            listing.Column("to", "To Int. Table Job Status", lambda line: _way(line.to_status), narrow="narrow"),
+            listing.Column("from", "From Int. Table Job Status", lambda line: _way(line.from_status), narrow="narrow"),
             listing.Column("direction", "Direction", lambda line: str(Direction(line.direction).label), default=False),
             listing.Column("message", "What happened", "message", default=False, wrap=True),
             listing.Column(

@@ -106,7 +106,7 @@ def settle(shown: LinePreview) -> None:
     """Find out whether a line couples first; a message where nothing of it would run, or it would fail."""
     line = shown.line
     if line.status:
-        shown.message = "has run already. Choose Reset, or --full, to run it again."
+        shown.message = "has run already. Restart it, or reset the review, to run it again."
     elif line.recommendation == Recommendation.NO_RECORDS:
         shown.message = "there are no records to synchronize now."
     elif line.recommendation == Recommendation.DEPENDENCY:

@@ -17,10 +17,12 @@ from django.utils import timezone
 from core import bulk
 from core.job_parameters import JobParameters
 from core.refusals import Refusal
+from core.vocabulary import Direction, Recommendation
 from core.words import counted
 from coupling.couplings.services import start_preview
 from coupling.gateway import Gateway
 from coupling.mappings.services import get_mapping, require_enabled
+from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs import services as jobs
 from jobs.models import OPEN_STATES, Job, Outcome, Type
@@ -29,6 +31,7 @@ from sync.engine.preview import Preview, Previewed, Written
 from sync.full.estimate import Estimate
 from sync.full.preview import LinePreview, is_after_others, lines_as_asked, settle
 from sync.models import FullSynchPreview, FullSynchPreviewRecord, FullSynchReviewLine, PreviewKind
+from sync.start.services import unconditional_way
 
 KEPT = timedelta(hours=24)
 """How long a preview is kept."""
@@ -45,9 +48,14 @@ _KINDS = {
 
 
 class FullPreviewParameters(JobParameters, frozen=True):
-    """What a preview of the full synchronization is asked for. full: lines as if they were recommended in full."""
+    """What a preview of the full synchronization is asked for. full: lines as if they were recommended in full.
+
+    unconditional: instead, the mapping of which an unconditional full synchronization is previewed, in `direction`.
+    """
 
     full: tuple[str, ...] = ()
+    unconditional: str = ""
+    direction: Direction = Direction.BIDIRECTIONAL
 
 
 class StoredLine(JobParameters, frozen=True):
@@ -69,16 +77,23 @@ class StoredLine(JobParameters, frozen=True):
 
 
 @transaction.atomic
-def start_full_preview(*, company: Any, in_full: Sequence[str] = (), user: Any = None) -> Job:
-    """Queue a preview of what Sync All would do now; the one that is made already is returned. Raises Refusal."""
+def start_full_preview(
+    *, company: Any, in_full: Sequence[str] = (), unconditional: str = "",
+    direction: Direction = Direction.BIDIRECTIONAL, user: Any = None,
+) -> Job:  # fmt: skip
+    """Queue a preview of what Sync All would do now; the one that is made already is returned. Raises Refusal.
+
+    unconditional, direction: see FullPreviewParameters.
+    """
     require_enabled(company)
     made = Job.objects.filter(company=company, type=Type.FULL_PREVIEW, state__in=OPEN_STATES).order_by("-pk").first()
-    asked = FullPreviewParameters(full=tuple(in_full))
+    asked = FullPreviewParameters(full=tuple(in_full), unconditional=unconditional, direction=direction)
     if made is not None and FullPreviewParameters.load(made.parameters) == asked:
         return made
     job = jobs.start(
         company=company, type=Type.FULL_PREVIEW, exclusive_key=f"full-preview:{company.pk}", parameters=asked.dump(),
-        description="What Sync All would do", user=user,
+        description=f"Unconditional full synchronization of {unconditional}" if unconditional
+        else "What Sync All would do", user=user,
     )  # fmt: skip
     FullSynchPreview.objects.create(job=job, kept_until=timezone.now() + KEPT)
     return job
@@ -102,7 +117,11 @@ class _Run:
 
     def __init__(self, context: JobContext) -> None:
         asked = FullPreviewParameters.load(context.parameters)
-        self.left = lines_as_asked(context.company, asked.full, context.usage)
+        self.asked = asked
+        if asked.unconditional:
+            self.left = [_unconditional_line(get_mapping(context.company, asked.unconditional), asked.direction)]
+        else:
+            self.left = lines_as_asked(context.company, asked.full, context.usage)
         self.count = len(self.left)
         self.stored: list[StoredLine] = []
         self.current: _Line | None = None
@@ -120,7 +139,7 @@ class _Run:
         """Preview what is left, line by line, and end the job. A slice may end at each checkpoint."""
         while self.current is not None or self.left:
             if self.current is None:
-                self.current = _Line(context, self.left.pop(0))
+                self.current = _Line(context, self.left.pop(0), unconditional=bool(self.asked.unconditional))
             line = self.current
             rows = line.next_rows(context.job.pk)
             ended = line.ended
@@ -142,10 +161,17 @@ class _Run:
             point.finish(_message(self.stored))
 
 
+def _unconditional_line(mapping: IntegrationTableMapping, direction: Direction) -> FullSynchReviewLine:
+    """Return a line, never saved, that stands for an unconditional full synchronization of a mapping."""
+    return FullSynchReviewLine(
+        company=mapping.company, name=mapping.name, direction=direction, recommendation=Recommendation.FULL
+    )
+
+
 class _Line:
     """One line while its records are read."""
 
-    def __init__(self, context: JobContext, line: FullSynchReviewLine) -> None:
+    def __init__(self, context: JobContext, line: FullSynchReviewLine, *, unconditional: bool) -> None:
         self.shown = LinePreview(line)
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -153,6 +179,13 @@ class _Line:
         self.ended, self.just_read = False, 0
         self._previewed: Iterator[Previewed] = iter(())
         with _told(self.shown):
+            if unconditional:
+                mapping = get_mapping(context.company, line.name)
+                way, winner = unconditional_way(mapping, Direction(line.direction))
+                gateway = Gateway(context.company, context.usage)
+                run = Preview(mapping, way, create=False, gateway=gateway, overwrite=winner)
+                self._previewed = run.previewed()
+                return
             settle(self.shown)
             if self.shown.message:
                 return
@@ -233,7 +266,7 @@ def totals(lines: Sequence[StoredLine]) -> Counter[str]:
 
 def estimate_of(lines: Sequence[StoredLine]) -> Estimate:
     """Return what all lines are expected to take."""
-    return sum((found for line in lines if (found := Estimate.load(line.estimate))), Estimate())
+    return sum((found for line in lines if not line.message and (found := Estimate.load(line.estimate))), Estimate())
 
 
 def stored_lines(kept: Sequence[Mapping[str, Any]]) -> list[StoredLine]:

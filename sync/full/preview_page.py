@@ -4,14 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from connection_setup.setup.menus import row_url
 from core import spreadsheets
 from core.roles import Can, may
-from core.vocabulary import Recommendation
+from core.vocabulary import Direction, Recommendation
 from core.words import counted
 from coupling import local_records
 from coupling.models import IntegrationTableMapping
@@ -23,14 +23,17 @@ from jobs.pages import lists as listings
 from masterdata.models import Company
 from sync.full import page as review
 from sync.full.estimate import Estimate
-from sync.full.preview_job import StoredLine, estimate_of, stored_lines, totals
+from sync.full.preview_job import FullPreviewParameters, StoredLine, estimate_of, stored_lines, totals
 from sync.models import FullSynchPreview, FullSynchPreviewRecord, PreviewKind
+from ui import render
 from ui.cells import time_ago
 from ui.kit import Action, Cell, Changes, FactBox, FastTab, Link, Notice, Page, Progress, Status, Table
 from ui.links import company_url
 from ui.listing import Column, Listing
 
 TITLE = "Preview of the Full Synchronization"
+UNCONDITIONAL = "Run Unconditional Full Synchronization"
+WAYS = {"to": Direction.TO, "from": Direction.FROM}
 _HELP = "synchronization#full-preview"
 _SHOWN = (
     PreviewKind.CREATED_THERE, PreviewKind.CREATED_HERE, PreviewKind.CHANGED_THERE, PreviewKind.CHANGED_HERE,
@@ -48,6 +51,41 @@ def job_actions(_request: HttpRequest, job: Job) -> list[Action]:
     if job.type != Type.FULL_PREVIEW:
         return []
     return [Action("Open the Preview", preview_url(job), icon="preview", primary=True)]
+
+
+def first_way(mapping: IntegrationTableMapping) -> Direction:
+    """Return the way that is asked for first: the mapping's own, or to Dataverse."""
+    return Direction.FROM if mapping.direction == Direction.FROM else Direction.TO
+
+
+def ask_way(request: HttpRequest, mapping: IntegrationTableMapping, way: Direction) -> HttpResponse:
+    """Ask before an unconditional full synchronization is previewed; where both ways are possible, which."""
+    there = way == Direction.TO
+    what = (
+        "differs in Dataverse is overwritten with the values here" if there
+        else "differs here is overwritten with the values of Dataverse"
+    )  # fmt: skip
+    notice = None
+    if mapping.direction == Direction.BIDIRECTIONAL:
+        other = company_url(
+            "sync:unconditional", mapping.company, mapping=mapping.name, query={"way": "from" if there else "to"}
+        )
+        label = "From Dataverse Instead" if there else "To Dataverse Instead"
+        notice = Notice(
+            "It overwrites one side. See that it is the one you mean.", "warn", "", (Action(label, other, icon="sync"),)
+        )
+    return render.confirm(
+        request,
+        title=UNCONDITIONAL,
+        text=f"Every coupled pair of {mapping.name} is compared, and what {what}, also where that is newer. Nothing is "
+        "created. First you see what would be overwritten.",
+        action=Action(
+            "Preview", request.path, "post", "preview", primary=True, values={"way": "to" if there else "from"}
+        ),
+        back=company_url("coupling:mappings", mapping.company),
+        company=mapping.company,
+        notice=notice,
+    )
 
 
 def unfinished_page(request: HttpRequest, job: Job, *, kept: bool) -> Page:
@@ -128,16 +166,29 @@ def _actions(request: HttpRequest, job: Job, tab: Tab | None) -> list[Action]:
         stops = "Stops after the batch in hand." if job.cancel_requested else off
         actions.append(Action("Cancel", url, "post", "cancel", off=stops))
     else:
+        asked = FullPreviewParameters.load(job.parameters)
         again = review.review_url(company, "preview-review")
-        actions.append(Action("Preview Again", again, "post", "preview", off=off))
-        sync_all = review.review_url(company, "sync-all")
-        actions.append(Action("Sync All", sync_all, icon="run", off=off, dialog=not off))
+        if asked.unconditional:
+            again = company_url("sync:unconditional", company, mapping=asked.unconditional)
+        values = {"way": "from" if asked.direction == Direction.FROM else "to"} if asked.unconditional else {}
+        actions.append(Action("Preview Again", again, "post", "preview", off=off, values=values))
+        actions.append(_run_action(job, off, done=tab is not None))
     if tab is not None:
         query = {"mapping": tab.mapping, "kind": tab.kind.value, "q": request.GET.get("q", "")}
         export = company_url("sync:review-preview-export", company, full_preview=job.pk, query=query)
         actions.append(Action("Export to CSV", export, icon="export"))
     actions.append(Action("Job", listings.job_url(job, company), icon="job"))
     return actions
+
+
+def _run_action(job: Job, off: str, *, done: bool) -> Action:
+    """Return what carries out what was previewed."""
+    if not FullPreviewParameters.load(job.parameters).unconditional:
+        sync_all = review.review_url(job.company, "sync-all")
+        return Action("Sync All", sync_all, icon="run", off=off, dialog=not off)
+    url = company_url("sync:run-unconditional", job.company, full_preview=job.pk)
+    why = off or ("" if done else "Nothing would be overwritten.")
+    return Action(UNCONDITIONAL, url, "post", "run", off=why)
 
 
 def _notices(lines: Sequence[StoredLine]) -> list[Notice]:
