@@ -116,9 +116,7 @@ def register() -> None:
     jobs.job_actions(undo_page.job_actions)
     registry.record_section(record_section)
     registry.record_box(record_box)
-    jobs.register(Type.FULL_PREVIEW, preview_full, label="preview of the full synchronization")
-    jobs.job_actions(preview_page.job_actions)
-    jobs.on_tick(drop_expired)
+    _register_full_previews()
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
@@ -128,7 +126,7 @@ def register() -> None:
     jobs.on_ended(schedules.on_job_ended)
     hooks.on_enabled(schedules.begin_again)
     post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
-    post_save.connect(waking.note_record_saved)
+    _register_waking()
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
     mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules_reading.with_all)
@@ -147,6 +145,18 @@ def register() -> None:
     alert_facts.register()
     schedule_alerts.register()
     registry.role_center_part(role_center.part, position=10)
+
+
+def _register_waking() -> None:
+    post_save.connect(waking.note_record_saved)
+    catalog.records_deleted.connect(waking.note_records_deleted)
+    jobs.on_ended(waking.note_import_ended)
+
+
+def _register_full_previews() -> None:
+    jobs.register(Type.FULL_PREVIEW, preview_full, label="preview of the full synchronization")
+    jobs.job_actions(preview_page.job_actions)
+    jobs.on_tick(drop_expired)
 
 
 def _error_page(company: Any, job: Job | None) -> str:
