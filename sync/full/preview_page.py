@@ -233,6 +233,8 @@ def _note(job: Job, line: StoredLine) -> Cell:
         return Status(text, "bad") if line.failed or line.message.startswith("fails") else text
     if not line.counts:
         return "Nothing is to be done"
+    if FullPreviewParameters.load(job.parameters).unconditional:
+        return "Overwrites what differs"
     expected = Estimate.load(line.estimate)
     return "Creates what has no partner" + (f": {expected.short}" if expected is not None else "")
 
@@ -261,8 +263,14 @@ def _kind_tabs(job: Job, lines: Sequence[StoredLine], tab: Tab | None) -> list[t
 def _facts(job: Job, lines: Sequence[StoredLine]) -> FactBox:
     found = totals(lines)
     facts: list[tuple[str, Cell]] = [(str(kind.label), f"{found[kind]:,}") for kind in PreviewKind if found[kind]]
-    facts += [("Estimate of all", str(estimate_of(lines))), ("Read", f"{job.processed:,}")]
-    facts.append(("Made", time_ago(job.ended_at) if job.ended_at else ""))
+    made: list[tuple[str, Cell]] = [
+        ("Read", f"{job.processed:,}"),
+        ("Made", time_ago(job.ended_at) if job.ended_at else ""),
+    ]
+    if way := FullPreviewParameters.load(job.parameters).unconditional:
+        text = f"Nothing is written yet. It runs over all of {way}; what changes until then is not in these numbers."
+        return FactBox("What would be overwritten", facts=[*facts, *made], text=text)
+    facts += [("Estimate of all", str(estimate_of(lines))), *made]
     idle = [line.mapping for line in lines if line.recommendation == Recommendation.NO_RECORDS and line.message]
     without = f" No records to synchronize now: {', '.join(idle)}." if idle else ""
     return FactBox(
@@ -297,7 +305,7 @@ class PreviewList:
         needed = [one for one in columns if one.name not in self._left_out()]
         return Listing(
             id="full-preview",
-            caption=f"{self.tab.mapping}: {self.tab.kind.label}",
+            caption="Records" if self.table is None else self.table.caption_plural,
             rows=rows.order_by("id"),
             columns=needed,
             search=("local_key__istartswith", "local_name__icontains", "integration_name__icontains"),

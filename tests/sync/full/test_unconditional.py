@@ -41,7 +41,8 @@ def test_it_is_previewed_on_its_page_and_then_overwrites_exactly_that(apart, ope
     assert run_to_end(job).state == State.FINISHED
     previewed = FullSynchPreviewRecord.objects.filter(preview_id=job.pk)
     assert {row.values[0][2] for row in previewed} == {"Oslo", "Bergen"}
-    assert "Tromso" in page_text(operator.get(shown))
+    page = page_text(operator.get(shown))
+    assert "Tromso" in page and "What would be overwritten" in page and "Overwrites what differs" in page
     assert {row["address1_city"] for row in accounts(remote).values()} == {"Oslo", "Tromso"}, "nothing yet"
     operator.post(page_url(company, "run-unconditional", full_preview=job.pk))
     done = run_to_end(Job.objects.get(type=Type.SYNCHRONIZATION, state=State.QUEUED))
