@@ -19,7 +19,7 @@ from benchmarks.telling import Line, table
 
 NAMES = (
     "match", "couple", "disagreeing", "ladder", "asking", "reading", "sync", "update", "idle", "written", "durability",
-    "pages", "throttled", "waits", "far",
+    "pages", "throttled", "waits", "far", "estimated",
 )  # fmt: skip
 KEPT_FLOORS = Path(__file__).parent / "floors.json"
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}

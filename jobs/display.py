@@ -27,6 +27,7 @@ LIST_TITLES = {
     Type.SUGGESTION: "Suggestions of Criteria",
     Type.UNDO: "Undo Jobs",
     Type.UNDO_PREVIEW: "Undo Previews",
+    Type.FULL_PREVIEW: "Previews of Full Synchronization",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -62,6 +63,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.UNDO: ("uncoupled", "skipped", "failed"),
     Type.UNDO_PREVIEW: (),
     Type.RETENTION: ("deleted",),
+    Type.FULL_PREVIEW: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

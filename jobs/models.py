@@ -45,6 +45,7 @@ class Type(models.TextChoices):
     UNDO = "undo", "Undo"
     UNDO_PREVIEW = "undo_preview", "Preview of an undo"
     RETENTION = "retention", "Retention"
+    FULL_PREVIEW = "full_preview", "Full preview"
 
 
 class State(models.TextChoices):

@@ -11,6 +11,9 @@ from core.vocabulary import Recommendation
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, State
 from masterdata.models import Company
+from sync.full_preview_models import FullSynchPreview as FullSynchPreview
+from sync.full_preview_models import FullSynchPreviewRecord as FullSynchPreviewRecord
+from sync.full_preview_models import PreviewKind as PreviewKind
 from sync.written_models import WrittenRows as WrittenRows
 
 
@@ -227,6 +230,10 @@ class FullSynchReviewLine(models.Model):
     status = models.CharField(
         max_length=16, blank=True, help_text="Blank: not started; then the state of its job, or blocked."
     )
+    to_status = models.CharField(
+        max_length=16, blank=True, help_text="How its job stands on the way to Dataverse: blank where there is none."
+    )
+    from_status = models.CharField(max_length=16, blank=True, help_text="The same on the way from Dataverse.")
     started = models.BooleanField(default=False, help_text="Part of the run that Sync All began.")
     message = models.TextField(blank=True)
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

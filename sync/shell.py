@@ -29,7 +29,10 @@ from sync.environment import page as environment_page
 from sync.environment.job import carry_out
 from sync.failures import page as failures_page
 from sync.full import page as review_page
+from sync.full import preview_page
 from sync.full import services as full
+from sync.full.preview_job import drop_expired
+from sync.full.preview_job import handle as preview_full
 from sync.history import listing as history_listing
 from sync.history.card import record_section
 from sync.history.job import handle as put_back
@@ -115,6 +118,7 @@ def register() -> None:
     jobs.job_actions(job_actions)
     registry.record_section(record_section)
     registry.record_box(record_box)
+    _register_full_previews()
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     field_rules.register()
     foreseen.tell_by(foresee)
@@ -125,7 +129,7 @@ def register() -> None:
     jobs.on_ended(schedules.on_job_ended)
     hooks.on_enabled(schedules.begin_again)
     post_save.connect(schedules.note_saved, sender=IntegrationTableMapping)
-    post_save.connect(waking.note_record_saved)
+    _register_waking()
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
     mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules_reading.with_all)
@@ -152,6 +156,18 @@ def _register_undo() -> None:
     jobs.register(Type.UNDO_PREVIEW, preview_undo, label="preview of an undo")
     jobs.job_actions(undo_page.job_actions)
     jobs.on_tick(drop_undo_previews)
+
+
+def _register_waking() -> None:
+    post_save.connect(waking.note_record_saved)
+    catalog.records_deleted.connect(waking.note_records_deleted)
+    jobs.on_ended(waking.note_import_ended)
+
+
+def _register_full_previews() -> None:
+    jobs.register(Type.FULL_PREVIEW, preview_full, label="preview of the full synchronization")
+    jobs.job_actions(preview_page.job_actions)
+    jobs.on_tick(drop_expired)
 
 
 def _error_page(company: Any, job: Job | None) -> str:

@@ -8,6 +8,7 @@ from sync.coupling_setup import beside_views, rows_views
 from sync.coupling_setup import views as coupling_setup
 from sync.environment import views as environment
 from sync.failures import views as failures
+from sync.full import preview_views as previews
 from sync.full import views as full
 from sync.history import views as history
 from sync.now import views as now
@@ -58,6 +59,12 @@ urlpatterns = [
     path(_review + "sync-all/", full.sync_all, name="sync-all"),
     path(_review + "stop/", full.stop, name="review-stop"),
     path(_review + "go-on/", full.go_on, name="review-go-on"),
+    path(_review + "preview/", previews.start, name="preview-review"),
+    path(_review + "previews/<int:full_preview>/", previews.show, name="review-preview"),
+    path(_review + "previews/<int:full_preview>/cancel/", previews.cancel, name="review-preview-cancel"),
+    path(_review + "previews/<int:full_preview>/export/", previews.export, name="review-preview-export"),
+    path(_review + "previews/<int:full_preview>/run/", previews.run, name="run-unconditional"),
+    path(_mapping + "unconditional/", previews.unconditional, name="unconditional"),
     path(_review + "refresh/", full.refresh, name="review-refresh"),
     path(_review + "reset/", full.reset, name="review-reset"),
     path(_review + "restart/", full.restart, name="review-restart"),

@@ -56,10 +56,10 @@ NOT_YET = {"Alerts"}
 """A title of the contract that is a common word too: as such it stands in sentences about other things."""
 
 LINKS = "of|to|and|for|the|with|in|by|if|on|a|from|or|at"
-WORD = r"(?:Synch\.|[A-Z][\w/.'\-]*\w)"
+WORD = r"(?:(?:Synch|Int)\.|[A-Z][\w/.'\-]*\w)"
 NAME = re.compile(rf"\b{WORD}(?:(?: (?:{LINKS}))* (?:{WORD}|\d+))+")
 COMMENT = r"{#.*?#}|{% comment %}.*?{% endcomment %}"
-SENTENCE_END = re.compile(r"(?<=[a-z)\]…][.?!:])(?<!Synch\.) |(?<=…) ")
+SENTENCE_END = re.compile(r"(?<=[a-z)\]…][.?!:])(?<!Synch\.)(?<!Int\.) |(?<=…) ")
 
 
 def texts(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -59,7 +59,7 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             notices=notices,
             help="index#role-center",
             template="ui/shell/role_center.html",
-            context={"tables": [table for part in parts for table in part.tables], **_attention(parts)},
+            context={"tables": [table for part in parts for table in part.tables], **_attention(parts, well=not notices)},
             fact_boxes=[box for part in parts for box in part.boxes],
         ),
     )
@@ -68,12 +68,13 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
 _WORST_FIRST = ("bad", "late", "warn")
 
 
-def _attention(parts: Iterable[RoleCenterPart]) -> dict[str, Any]:
-    """Return what needs a person, the worst first, and what is said of the rest."""
+def _attention(parts: Iterable[RoleCenterPart], *, well: bool) -> dict[str, Any]:
+    """Return what needs a person, the worst first, and what is said of the rest. well: no notice says otherwise."""
     cues = [cue for part in parts for cue in part.attention]
     wanting = sorted((cue for cue in cues if cue.state != "ok"), key=lambda cue: _WORST_FIRST.index(cue.state))
     quiet = [Status(cue.quiet, "ok") for cue in cues if cue.state == "ok" and cue.quiet]
-    return {"attention": wanting, "counted": counted(len(wanting), "thing"), "quiet": quiet}
+    nothing = "Nothing needs you now." if well else ""
+    return {"attention": wanting, "counted": counted(len(wanting), "thing") if wanting else nothing, "quiet": quiet}
 
 
 @require_safe

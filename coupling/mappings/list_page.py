@@ -233,6 +233,8 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
 
     synchronization = [act("Integration Synch. Job Log", "synch-log", "list")]
     if optional_url("sync:synchronize-mapping", company, mapping="x"):
+        whole = act("Run Unconditional Full Synchronization", "unconditional", "sync", off or operates)
+        synchronization.insert(0, whole)
         synchronization.insert(0, act("Run Full Synchronization", "full", "sync", off or operates))
         synchronization.insert(0, act("Synchronize Modified Records", "synchronize", "sync", off or operates))
     return [
@@ -378,5 +380,7 @@ def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -
     if what in ("synchronize", "full") and (
         url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name, query=full)
     ):
+        return url
+    if what == "unconditional" and (url := optional_url("sync:unconditional", company, mapping=mapping.name)):
         return url
     raise Http404(f"There is no action {what!r} on mappings.")

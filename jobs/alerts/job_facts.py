@@ -14,14 +14,14 @@ from masterdata.models import Company
 from ui.cells import text_of
 from ui.links import company_url
 
-FAILURE, NOT_SEEN = "failure", "not_seen"
+FAILURE, NOT_SEEN, BRAKE = "failure", "not_seen", "brake"
 LATE_AFTER = timedelta(minutes=15)
 """How long neither worker nor beat is seen before somebody is told."""
 WITHOUT_NEXT = timedelta(days=7)
 """How long is told of a failed job that no later one makes good, such as an import."""
 _TOLD_ELSEWHERE = (Reason.WRONG_ENVIRONMENT, Reason.NOT_ENABLED)
 """Another kind tells of the one; the other follows from what somebody did."""
-_LOOKED_AT = (Type.PREVIEW, Type.SUGGESTION, Type.UNDO_PREVIEW)
+_LOOKED_AT = (Type.PREVIEW, Type.SUGGESTION, Type.UNDO_PREVIEW, Type.FULL_PREVIEW)
 """Kinds of jobs that somebody waits for, on whose page it stands."""
 
 started_at = timezone.now()
@@ -38,12 +38,28 @@ def register() -> None:
         NOT_SEEN, "Worker not seen",
         f"Neither a worker nor the beat was seen for {LATE_AFTER.seconds // 60} minutes. Over once they are.",
     )  # fmt: skip
+    kinds.add(
+        BRAKE, "Stopped by a brake",
+        "More records were to be created, coupled or deleted than a brake lets through, so a run left them to a "
+        "person. Over once they are settled, or a later run is not stopped.",
+    )  # fmt: skip
     kinds.add_source(FAILURE, failed_jobs)
+    kinds.add_source(BRAKE, stopped_jobs)
     kinds.add_source(NOT_SEEN, not_seen)
 
 
 def failed_jobs(now: datetime) -> Iterable[Fact]:
-    """Yield each mapping and kind of job whose newest ended job failed."""
+    """Yield each mapping and kind of job whose newest ended job failed, other than at a brake."""
+    return (_fact(job, "failed") for job in _standing(now) if job.failure_reason != Reason.BRAKE)
+
+
+def stopped_jobs(now: datetime) -> Iterable[Fact]:
+    """Yield each mapping and kind of job whose newest ended job stopped at a brake."""
+    return (_fact(job, "stopped at a brake") for job in _standing(now) if job.failure_reason == Reason.BRAKE)
+
+
+def _standing(now: datetime) -> list[Job]:
+    """Return the newest failed job of each mapping and kind that no later one made good."""
     newest = _newest_failed(now)
     succeeded = Job.objects.filter(
         company=OuterRef("company_id"), mapping_name=OuterRef("mapping_name"), type=OuterRef("type"),
@@ -56,15 +72,15 @@ def failed_jobs(now: datetime) -> Iterable[Fact]:
         if (job.succeeded or 0) < job.pk
     ]
     known = kinds.mappings_of({job.company_id for job in standing}) if standing else set()
-    for job in standing:
-        if job.mapping_name and (job.company_id, job.mapping_name) not in known:
-            continue  # its mapping is gone, and no later job can make it good
-        url = company_url("jobs:job", job.company, pk=job.pk)
-        said = job.failure_message or job.message
-        message = f"{display.title(job)}, job {job.pk}, failed. {said}".strip()
-        yield Fact(
-            job.company_id, f"job:{job.type}:{job.mapping_name}", message, url, job.mapping_name, job.failure_fix
-        )
+    # Where its mapping is gone, no later job can make it good.
+    return [job for job in standing if not job.mapping_name or (job.company_id, job.mapping_name) in known]
+
+
+def _fact(job: Job, what: str) -> Fact:
+    url = company_url("jobs:job", job.company, pk=job.pk)
+    said = job.failure_message or job.message
+    message = f"{display.title(job)}, job {job.pk}, {what}. {said}".strip()
+    return Fact(job.company_id, f"job:{job.type}:{job.mapping_name}", message, url, job.mapping_name, job.failure_fix)
 
 
 def _newest_failed(now: datetime) -> list[int]:

@@ -16,8 +16,10 @@ from jobs.display import ERRORS_TITLE
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
+from sync.full.counting import couples_first
 from sync.full.estimate import Estimate
 from sync.full.results import family_of, result_of
+from sync.full.ways import CAPTIONS, WayStatus
 from sync.models import FullSynchReviewLine
 from ui import kit, listing
 from ui.cells import time_ago
@@ -31,6 +33,7 @@ _RECOMMENDATION_STATES: dict[str, kit.State] = {Recommendation.DEPENDENCY: "bad"
 _STATUS_STATES: dict[str, kit.State] = {
     "": "", State.FINISHED: "ok", State.FAILED: "bad", State.CANCELLED: "warn", "blocked": "bad",
 }  # fmt: skip
+_WAY_STATES: dict[str, kit.State] = {WayStatus.IN_PROCESS: "run", WayStatus.ERROR: "bad", WayStatus.SUCCESS: "ok"}
 _STATUS_TEXTS = {"": "Not started", "blocked": "Blocked"}
 _ENDED_BADLY = {State.FAILED: "failed", State.CANCELLED: "was cancelled", "blocked": "could not start"}
 
@@ -80,19 +83,24 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
         rows=full.rows_of(company).filter(removed=False),
         columns=[
             listing.Column("name", "Name", "name"),
-            listing.Column("recommendation", "Recommendation", cells.recommendation),
-            listing.Column("status", "Status", cells.status),
-            listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True),
-            listing.Column("there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True),
-            listing.Column("estimate", "Estimate", _estimated, wrap=True),
-            listing.Column("result", "Result", _took, wrap=True),
-            listing.Column("direction", "Direction", lambda line: str(Direction(line.direction).label)),
+            listing.Column("recommendation", "Recommendation", cells.recommendation, narrow="narrow halved"),
+            listing.Column("status", "Status", cells.status, narrow="narrow"),
+            listing.Column("here", "Uncoupled here", lambda line: line.local_count, numeric=True, narrow="narrow"),
+            listing.Column(
+                "there", "Uncoupled in Dataverse", lambda line: line.integration_count, numeric=True, narrow="narrow"
+            ),
+            listing.Column("estimate", "Estimate", _estimated, narrow="narrow halved"),
+            listing.Column("result", "Result", _took, narrow="narrow halved"),
+            listing.Column("to", "To Int. Table Job Status", lambda line: _way(line.to_status), narrow="narrow"),
+            listing.Column("from", "From Int. Table Job Status", lambda line: _way(line.from_status), narrow="narrow"),
+            listing.Column("direction", "Direction", lambda line: str(Direction(line.direction).label), default=False),
             listing.Column("message", "What happened", "message", default=False, wrap=True),
             listing.Column(
                 "dependencies", "Dependency Filter", lambda line: ", ".join(line.dependencies), default=False, wrap=True
             ),
         ],
         key="id",
+        cards=True,
         selectable=True,
         row_label=lambda line: str(line.name),
         empty=Notice(
@@ -100,6 +108,10 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
             title="Nothing was counted yet",
         ),
     )
+
+
+def _way(status: str) -> Cell:
+    return Status(CAPTIONS[WayStatus(status)], _WAY_STATES[WayStatus(status)]) if status else ""
 
 
 def _estimated(line: FullSynchReviewLine) -> str:
@@ -186,7 +198,7 @@ def warnings(
             )
         )  # fmt: skip
     duplicates = [
-        row for row in full.duplicates(rows) if not full.couples_first(row, has_criteria=row.name in with_criteria)
+        row for row in full.duplicates(rows) if not couples_first(row, has_criteria=row.name in with_criteria)
     ]
     if duplicates:
         found.append(
@@ -267,7 +279,7 @@ def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str], wait
         return f"{row.name}: couple by the criteria."
     if row.recommendation == Recommendation.DEPENDENCY:
         return f"{row.name}: cannot start."
-    if full.couples_first(row, has_criteria=row.name in with_criteria):
+    if couples_first(row, has_criteria=row.name in with_criteria):
         return (
             f"{row.name}: couple by the criteria, then create what has nothing like it on the other side; likely "
             "duplicates wait for a person."
@@ -312,6 +324,7 @@ def _actions(
             dialog=not sync_all_off,
         ),
         *_stop_or_go_on(company, rows, off, under_way=under_way),
+        act("Preview", "preview-review", "preview", note="What Sync All would do, record by record", selection=False),
         act("Refresh", "review-refresh", "sync", note="Counts both sides again", selection=False),
         act("Restart", "review-restart", "run"),
         act("Recommend Full Synchronization", "review-recommend-full", "suggest"),
@@ -340,7 +353,7 @@ def progress(company: Company, rows: Sequence[FullSynchReviewLine], *, poll_url:
     for row in running:
         if row.job is not None:
             job = display.progress(row.job, poll_url="")
-            details.append(f"{row.name}: {job.phase} {job.text}".strip() if job else f"{row.name}: waiting")
+            details.append(_at_work(row.name, job))
     percent = int(100 * len(ended) / max(1, len(started)))
     return Progress(
         "Full synchronization",
@@ -349,6 +362,13 @@ def progress(company: Company, rows: Sequence[FullSynchReviewLine], *, poll_url:
         details,
         poll_url=poll_url or review_url(company),
     )
+
+
+def _at_work(name: str, job: Progress | None) -> str:
+    """Return what the job of a line does: its phase, how far it is, its rate and the time left."""
+    if job is None:
+        return f"{name}: waiting"
+    return ". ".join([f"{name}: {job.phase}, {job.text}", *job.details])
 
 
 def _facts(rows: Iterable[FullSynchReviewLine]) -> FactBox:

@@ -13,11 +13,12 @@ from coupling.matching import criteria
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview
 from dataverse.errors import DataverseError
+from dataverse.types import Usage
 from jobs.models import COUNTERS, Outcome, Reason, State
 from jobs.running.context import OutcomeRow
 from jobs.running.waiting import run_to_end
 from sync.engine.preview import Preview
-from sync.full import services as full
+from sync.full.counting import count_all, counted_lines, couples_first
 from sync.models import FullSynchReviewLine
 
 SAMPLES = 5
@@ -69,12 +70,12 @@ class LinePreview:
         return f"{self.line.name}: {', '.join(counted) or 'nothing'}{later}."
 
 
-def lines_as_asked(company: Any, in_full: Sequence[str]) -> list[FullSynchReviewLine]:
-    """Return the lines, counted anew, as they would be with these in full; that stays unsaved.
+def lines_as_asked(company: Any, in_full: Sequence[str], usage: Usage | None = None) -> list[FullSynchReviewLine]:
+    """Return the lines, counted anew, as they would be with these in full. Nothing of it is saved.
 
     Raises Refusal, DataverseError.
     """
-    found = full.generate(company)
+    found = [line for line in counted_lines(company, count_all(company, usage)) if not line.removed]
     for line in found:
         if line.name in in_full and not line.status:
             line.overridden, line.recommendation = True, Recommendation.FULL
@@ -92,9 +93,20 @@ def of_line(line: FullSynchReviewLine, *, user: Any = None) -> LinePreview:
 
 
 def _fill(shown: LinePreview, user: Any) -> None:
+    settle(shown)
+    if shown.message:
+        return
+    if shown.couples:
+        _add_coupling(shown, user)
+    else:
+        _add_creating(shown)
+
+
+def settle(shown: LinePreview) -> None:
+    """Find out whether a line couples first; a message where nothing of it would run, or it would fail."""
     line = shown.line
     if line.status:
-        shown.message = "has run already. Choose Reset, or --full, to run it again."
+        shown.message = "has run already. Restart it, or reset the review, to run it again."
     elif line.recommendation == Recommendation.NO_RECORDS:
         shown.message = "there are no records to synchronize now."
     elif line.recommendation == Recommendation.DEPENDENCY:
@@ -102,13 +114,9 @@ def _fill(shown: LinePreview, user: Any) -> None:
     else:
         mapping = get_mapping(line.company, line.name)
         chosen = bool(criteria.stored_criteria(mapping))
-        shown.couples = line.recommendation == Recommendation.NONE or full.couples_first(line, has_criteria=chosen)
+        shown.couples = line.recommendation == Recommendation.NONE or couples_first(line, has_criteria=chosen)
         if shown.couples and not chosen:
             shown.message = "fails, since no coupling criteria are selected."
-        elif shown.couples:
-            _add_coupling(shown, user)
-        else:
-            _add_creating(shown)
 
 
 def _add_coupling(shown: LinePreview, user: Any) -> None:
@@ -130,10 +138,14 @@ def _add_creating(shown: LinePreview) -> None:
     preview = Preview(mapping, create=True)
     kept: Counter[str] = Counter()
     for outcome in preview.outcomes():
-        if outcome.outcome == Outcome.FAILED and outcome.reason == Reason.REFERENCE_NOT_COUPLED:
-            shown.after_others += 1
+        shown.after_others += is_after_others(outcome)
         if outcome.outcome != Outcome.UNCHANGED and kept[str(outcome.outcome)] < SAMPLES:
             kept[str(outcome.outcome)] += 1
             shown.samples.append(outcome)
     shown.counters.update(preview.counts)
     shown.reasons.update(preview.reasons)
+
+
+def is_after_others(outcome: OutcomeRow) -> bool:
+    """Return whether a record fails now, and may not once an earlier line has coupled or created what it refers to."""
+    return outcome.outcome == Outcome.FAILED and outcome.reason == Reason.REFERENCE_NOT_COUPLED

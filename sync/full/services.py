@@ -5,36 +5,27 @@ tick, so that a killed worker or a lost message delays it and stops nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
-from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
-from core.vocabulary import Direction, Recommendation
-from coupling import claims, local_records
+from core.vocabulary import Recommendation
 from coupling.couplings.services import start_coupling
-from coupling.gateway import Gateway
-from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping, require_enabled
 from coupling.matching import criteria
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import IntegrationTableMapping
 from jobs import services as jobs
-from jobs.models import OPEN_STATES, Job, State, Trigger, Type
+from jobs.models import OPEN_STATES, Job, State, Trigger
 from sync.full import results
-from sync.full.estimate import Rates, Work, estimate
-from sync.full.recommendations import BROKEN, Facts, Kind, Line, next_step, recommend
+from sync.full.counting import count_all, couples_first, save_lines
+from sync.full.recommendations import BROKEN, Line, next_step
+from sync.full.ways import failed_ways, statuses
 from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
 
-_KINDS = {
-    "salesperson": Kind.SALESPEOPLE,
-    "currency": Kind.CURRENCY,
-    **dict.fromkeys(("unit_of_measure", "unit_group", "item_unit_of_measure", "resource_unit_of_measure"), Kind.UNITS),
-}
+_NOT_STARTED: dict[str, Any] = {"status": "", "message": "", "job": None, "to_status": "", "from_status": ""}
 
 
 def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
@@ -60,107 +51,10 @@ def generate(company: Any) -> list[FullSynchReviewLine]:
     Lines that have started get their counts too, and keep the recommendation they started with. Raises Refusal
     (not_enabled), DataverseError.
     """
-    counted = _count_all(company)
+    counted = count_all(company)
     with transaction.atomic():
-        _save_lines(company, counted)
+        save_lines(company, counted)
     return lines(company)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """What was counted of a mapping: what the recommendation goes by, and all that a run would read."""
-
-    facts: Facts
-    read: int
-
-
-def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, _Counted]]:
-    """Count both sides of every mapping. It sends requests, so call it before the lines' transaction begins."""
-    require_enabled(company)
-    gateway = Gateway(company)
-    mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
-    mappings = mappings.exclude(name__in=defaults.disabled_names(company))
-    return [(mapping, _count(mapping, gateway)) for mapping in mappings]
-
-
-def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, _Counted]]) -> None:
-    """Write the counts and recommendations on the lines; what people and jobs did with them meanwhile stays."""
-    known = {line.name: line for line in FullSynchReviewLine.objects.select_for_update().filter(company=company)}
-    found: dict[str, Facts] = {}
-    for mapping, seen in counted:
-        line = known.setdefault(mapping.name, FullSynchReviewLine(company=company, name=mapping.name))
-        found[mapping.name] = replace(seen.facts, overridden=line.overridden)
-    removed = {name for name, line in known.items() if line.removed}
-    advice = recommend(facts for name, facts in found.items() if name not in removed)
-    now = timezone.now()
-    FullSynchReviewLine.objects.filter(company=company).exclude(name__in=list(found)).delete()
-    known_rates = results.rates_of(company)
-    for mapping, seen in counted:
-        line, facts = known[mapping.name], seen.facts
-        line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
-        line.local_count, line.integration_count, line.counted_at = facts.local_count, facts.remote_count, now
-        if not line.status:
-            line.recommendation = Recommendation(advice.get(mapping.name, Recommendation.NO_RECORDS).value)
-            line.estimate = _estimate(line, seen, known_rates)
-        line.save()
-
-
-def _estimate(line: FullSynchReviewLine, seen: _Counted, known: Rates) -> dict[str, Any]:
-    """Return what the line's run is expected to take; nothing where nothing runs.
-
-    Where records and rows are coupled first, how many will be the same is not known: all that can be is taken to be.
-    """
-    here, there = line.local_count, line.integration_count or 0
-    if line.recommendation not in (Recommendation.FULL, Recommendation.NONE):
-        return {}
-    created_there, created_here = (here, there) if line.recommendation == Recommendation.FULL else (0, 0)
-    if couples_first(line, has_criteria=seen.facts.criteria):
-        created_there, created_here = max(0, here - there), max(0, there - here)
-    work = Work(
-        seen.read,
-        created_there if line.direction != Direction.FROM else 0,
-        created_here if line.direction != Direction.TO else 0,
-    )
-    return estimate(work, known).dump()
-
-
-def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> _Counted:
-    kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
-    local_records.get_table(mapping).find_changes(mapping.company)
-    local_count = local_records.uncoupled_records(mapping).order_by().count()
-    if kind is Kind.OPTION:
-        remote_count, read, only_base_currency = 0, 0, False
-    else:
-        local_count += local_records.unconfirmed_records(mapping).order_by().count()
-        remote_count, read, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
-    facts = Facts(
-        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,
-        bool(criteria.stored_criteria(mapping)),
-        only_base_currency=only_base_currency,
-    )  # fmt: skip
-    return _Counted(facts, max(local_count, read))
-
-
-def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, int, bool]:
-    """Return how many rows inside the filter the company has not coupled, but those that belong to another company; and
-    how many rows there are inside the filter.
-
-    With `currencies` also whether the base currency is the only one, else False.
-    """
-    columns = ["exchangerate"] if currencies else []
-    organization_id = connection_of(mapping.company).organization_id
-    count, read, rates = 0, 0, []
-    for page in gateway.scan(mapping, columns):
-        ids = [row.id for row in page.rows]
-        known = set(
-            Coupling.objects.filter(company=mapping.company, integration_id__in=ids, pending=False)
-            .values_list("integration_id", flat=True)
-        )  # fmt: skip
-        read += len(ids)
-        count += len(ids) - len(known | claims.find_held(mapping, organization_id, ids))
-        if currencies:
-            rates += [row.values.get("exchangerate") for row in page.rows]
-    return count, read, len(rates) == 1 and float(rates[0] or 0) == 1.0
 
 
 def recommend_full(line: FullSynchReviewLine) -> FullSynchReviewLine:
@@ -186,11 +80,11 @@ def reset(company: Any) -> list[FullSynchReviewLine]:
     Raises Refusal (also while lines run), DataverseError.
     """
     _require_not_running(company)
-    counted = _count_all(company)
+    counted = count_all(company)
     with transaction.atomic():
         _require_not_running(company)
         FullSynchReviewLine.objects.filter(company=company).delete()
-        _save_lines(company, counted)
+        save_lines(company, counted)
     return lines(company)
 
 
@@ -203,12 +97,12 @@ def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchRev
     """Run a line that has ended once more, with what was blocked. Raises Refusal, DataverseError."""
     company = line.company
     _require_ended(line)
-    counted = _count_all(company)
+    counted = count_all(company)
     with transaction.atomic():
         _require_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
         again = FullSynchReviewLine.objects.filter(Q(pk=line.pk) | Q(company=company, status="blocked"))
-        again.update(status="", message="", job=None)
-        _save_lines(company, counted)
+        again.update(**_NOT_STARTED)
+        save_lines(company, counted)
     return start(company, user=user)
 
 
@@ -267,11 +161,11 @@ def go_on(company: Any, *, user: Any = None) -> list[FullSynchReviewLine]:
     Raises Refusal, DataverseError.
     """
     _require_not_running(company)
-    counted = _count_all(company)
+    counted = count_all(company)
     with transaction.atomic():
         again = FullSynchReviewLine.objects.select_for_update().filter(company=company, removed=False, started=True)
-        again.filter(status__in=(State.CANCELLED, "blocked")).update(status="", message="", job=None)
-        _save_lines(company, counted)
+        again.filter(status__in=(State.CANCELLED, "blocked")).update(**_NOT_STARTED)
+        save_lines(company, counted)
     advance(company, user=user)
     return lines(company)
 
@@ -323,21 +217,9 @@ def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
         except Refusal as error:
             FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=error.user_message)
             return False
-        FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job)
+        ways = statuses(line.direction, job.state, ())
+        FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job, **ways)
     return True
-
-
-def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
-    """Return whether the criteria couple what is the same before a full synchronization creates the rest.
-
-    Where a person recommends it after the mapping was coupled, what is uncoupled found no match: it is created at once.
-    """
-    if not (has_criteria and line.local_count and line.integration_count):
-        return False
-    if not line.overridden:
-        return True
-    coupled = Job.objects.filter(company=line.company, mapping_name=line.name, type=Type.COUPLING, state=State.FINISHED)
-    return not coupled.exists()
 
 
 def _start_job(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
@@ -363,7 +245,10 @@ def _follow_jobs(company: Any) -> None:
             continue
         status, message = _family_state(line.job)
         if status != line.status or message != line.message:
-            FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status).update(status=status, message=message)
+            failed = () if status in OPEN_STATES else failed_ways(results.family_of(line.job))
+            ways = statuses(line.direction, status, failed)
+            same = FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status)
+            same.update(status=status, message=message, **ways)
 
 
 def _family_state(job: Job) -> tuple[str, str]:

@@ -1,12 +1,14 @@
-"""What wakes schedules: a record that is saved here has its mappings run within seconds.
+"""What wakes schedules: records that are saved, deleted or imported here have their mappings run within seconds.
 
 Many changes in a row start one run: what is due within moments already is left alone.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
@@ -15,8 +17,10 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from core.vocabulary import Direction
-from coupling.models import IntegrationTableMapping
+from coupling.models import IntegrationTableMapping, couplings_of_table
 from masterdata import catalog
+
+_IDS_PER_LOOK = 500
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,27 @@ def note_record_saved(*, sender: type[Model], instance: Any, raw: bool = False, 
     company = getattr(instance, "company_id", None)
     if table is not None and company is not None:
         transaction.on_commit(partial(wake, company, table.name), robust=True)
+
+
+def note_records_deleted(*, sender: type[Model], ids: Sequence[UUID], **_: Any) -> None:
+    """Wake the mappings by which deleted records are coupled, once that is committed; see catalog.records_deleted."""
+    if not settings.JOB_WAKE_S:
+        return
+    table = catalog.table_of(sender)
+    companies: set[int] = set()
+    for start in range(0, len(ids), _IDS_PER_LOOK):
+        couplings = couplings_of_table(None, table.name).filter(local_id__in=ids[start : start + _IDS_PER_LOOK])
+        companies.update(couplings.order_by().values_list("company_id", flat=True).distinct())
+    for company_id in companies:
+        transaction.on_commit(partial(wake, company_id, table.name), robust=True)
+
+
+def note_import_ended(exclusive_key: str) -> None:
+    """Wake the mappings of a table into which records were imported: the hook of jobs.registry.on_ended."""
+    what, _, about = exclusive_key.partition(":")
+    company_id, _, table = about.partition(":")
+    if settings.JOB_WAKE_S and what == "import" and company_id.isdigit():
+        wake(int(company_id), table)
 
 
 def wake(company_id: int, table: str) -> int:

@@ -79,6 +79,35 @@ def start_synchronization(
     )
 
 
+_WINNERS = {Direction.TO: ConflictOption.SEND, Direction.FROM: ConflictOption.GET}
+
+
+def unconditional_way(mapping: IntegrationTableMapping, direction: Direction) -> tuple[Direction, ConflictOption]:
+    """Return the one way that an unconditional full synchronization goes, and the side that wins wherever they differ.
+
+    Raises NotUsable where the direction is not one way, or not the mapping's.
+    """
+    allowed = require_direction(mapping, direction)
+    if allowed == Direction.BIDIRECTIONAL:
+        raise NotUsable(
+            f"An unconditional full synchronization of {mapping.name} goes one way: it overwrites the other side.",
+            "Choose to Dataverse, or from Dataverse.",
+        )
+    return allowed, _WINNERS[allowed]
+
+
+def start_unconditional(*, mapping: IntegrationTableMapping, direction: Direction, user: Any = None) -> Job:
+    """Queue a run that compares every coupled pair, and overwrites one side wherever the two differ.
+
+    It creates nothing. Raises Refusal.
+    """
+    way, winner = unconditional_way(mapping, direction)
+    return start_synchronization(
+        mapping=mapping, full=True, create=False, direction=way, conflict=winner, user=user,
+        text=f"Unconditional full synchronization of {mapping.name}",
+    )  # fmt: skip
+
+
 def require_direction(mapping: IntegrationTableMapping, direction: Direction) -> Direction:
     """Return which way a run may write that is asked for a direction. Raises NotUsable where it may not at all."""
     allowed = intersect_direction(direction, Direction(mapping.direction))

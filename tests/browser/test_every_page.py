@@ -115,6 +115,7 @@ def places(company: Company) -> dict[str, str]:
     preview = Job.objects.filter(company=company, type="preview", state=State.FINISHED).order_by("id").last()
     mapping = IntegrationTableMapping.objects.filter(company=company, name="CUSTOMER").first()
     undo = undo_preview(job, mapping, record) if job and mapping and record else None
+    whole = Job.objects.filter(company=company, type="full_preview", state=State.FINISHED).order_by("id").last()
     administrator = client_of(Role.ADMINISTRATOR)
     field = IntegrationFieldMapping.objects.filter(mapping__company=company, mapping__name="CUSTOMER").first()
     table = LookUpTable.objects.get_or_create(company=company, name="Grade", defaults={"rows": {"A": "Good"}})[0]
@@ -126,7 +127,7 @@ def places(company: Company) -> dict[str, str]:
         "uidb64": "MQ", "token": "not-a-token", "table_id": table.pk, "field": field and field.pk,
         "side": "table", "how": "leaving", "tree": "e30",
         "template_id": template.pk, "preview": preview and preview.pk, "undo": undo and undo.pk,
-        "receiver": alerts(company).pk,
+        "full_preview": whole and whole.pk, "receiver": alerts(company).pk,
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):
@@ -172,7 +173,7 @@ NO_PAGES = {
     "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key", "records:look-up",
     "records:log", "records:change-view", "records:delete-view",
     "records:import-preview", "records:import-preview-rows", "coupling:export-mappings", "coupling:export-preview",
-    "sync:failures-export", "sync:history-export", "sync:undo-export",
+    "sync:failures-export", "sync:history-export", "sync:undo-export", "sync:review-preview-export",
 }  # fmt: skip
 """What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py.
 """

@@ -43,7 +43,16 @@ from dataverse.client import DataverseClient
 from jobs.mentions import HIDDEN
 from jobs.models import Alert, AlertReceiver, Job, JobOutcome, Outcome, Reason, State, Type, Way
 from masterdata.models import Company, Customer, RecordTemplate
-from sync.models import FullSynchReviewLine, SynchronizedField, SynchronizedValue, WrittenSide
+from sync.full.preview_job import StoredLine
+from sync.models import (
+    FullSynchPreview,
+    FullSynchPreviewRecord,
+    FullSynchReviewLine,
+    PreviewKind,
+    SynchronizedField,
+    SynchronizedValue,
+    WrittenSide,
+)
 from tests.every_url.undo_previews import undo_preview
 from tests.every_url.urls import Endpoint
 from tests.tables import Rows, Tables
@@ -105,6 +114,7 @@ class Place:
     template: RecordTemplate
     preview: Job
     undo: Job
+    full_preview: Job
     receiver: AlertReceiver
 
     @property
@@ -116,6 +126,7 @@ class Place:
             "step": "before-you-start", "kind": "csv", "part": "name", "field": self._field,
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
             "template_id": self.template.pk, "preview": self.preview.pk, "undo": self.undo.pk,
+            "full_preview": self.full_preview.pk,
             "receiver": self.receiver.pk, "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
@@ -184,6 +195,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
     preview = _preview(company, mapping, some[2])
     undo = undo_preview(job, mapping, some[2])
+    full_preview = _full_preview(company, mapping, some[2])
     receiver = AlertReceiver.objects.create(
         company=company, way=Way.MAIL, address=f"{prefix}@example.com", shown_address=f"{prefix}@example.com",
         mapping_name=mapping.name,
@@ -193,7 +205,9 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
             company=company, kind="failure", subject="it", mapping_name=mapping.name, message=f"{mapping.name} failed.",
             fix="Look at its job.", url=f"/c/{company.slug}/jobs/", over_at=over_at,
         )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, undo, receiver)
+    return Place(
+        company, some[0], mapping, job, pairs[0], undone[0], table, template, preview, undo, full_preview, receiver
+    )
 
 
 def _written(job: Job, mapping: IntegrationTableMapping, pair: Coupling, before: str, after: str) -> None:
@@ -224,6 +238,23 @@ def _preview(company: Company, mapping: IntegrationTableMapping, record: Custome
         [PreviewedRow(uuid.uuid4().bytes, f"{record.name} row", [record.name])],
     )  # fmt: skip
     PreviewPart.objects.create(preview=preview, found="couple", chunk=0, first=0, count=1, packed=pack_records([found]))
+    return job
+
+
+def _full_preview(company: Company, mapping: IntegrationTableMapping, record: Customer) -> Job:
+    """Return the job of a preview of the full synchronization: one record would be created in Dataverse."""
+    job = Job.objects.create(
+        company=company, type=Type.FULL_PREVIEW, state=State.FINISHED, started_at=timezone.now(),
+        ended_at=timezone.now(),
+    )  # fmt: skip
+    line = StoredLine(mapping=mapping.name, recommendation=Recommendation.FULL.value, counts={"created_there": 1})
+    preview = FullSynchPreview.objects.create(
+        job=job, complete=True, lines=[line.dump()], kept_until=timezone.now() + timedelta(days=1)
+    )
+    FullSynchPreviewRecord.objects.create(
+        preview=preview, mapping_name=mapping.name, kind=PreviewKind.CREATED_THERE, local_id=record.system_id,
+        local_key=record.no, local_name=record.name, values=[["Name", "", record.name]],
+    )  # fmt: skip
     return job
 
 

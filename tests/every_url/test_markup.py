@@ -26,7 +26,7 @@ ATTRIBUTE = re.compile(r"""(?:value|title|aria-label|data-[\w-]+|href|content)="
 
 EXPORTS = {
     "jobs:export", "records:export", "coupling:export-mappings", "coupling:export-preview", "sync:failures-export",
-    "sync:history-export", "sync:undo-export", "records:look-up",
+    "sync:history-export", "sync:undo-export", "sync:review-preview-export", "records:look-up",
 }  # fmt: skip
 
 ASKED: list[tuple[dict[str, str], dict[str, str]]] = [

@@ -172,6 +172,7 @@ def given(company: Company) -> dict[str, Any]:
         "token": "not-a-token", "side": "table", "how": "leaving", "tree": "e30",
         "preview": (Job.objects.filter(company=company, type="preview").first() or job).pk,
         "undo": (Job.objects.filter(company=company, type="undo_preview").first() or job).pk,
+        "full_preview": (Job.objects.filter(company=company, type="full_preview").first() or job).pk,
         "receiver": canary(company, SECRET).pk,
     }  # fmt: skip
 

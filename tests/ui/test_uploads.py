@@ -34,7 +34,7 @@ def given(company: str) -> dict[str, Any]:
         "name": "index", "what": "fields", "to": "on", "step": "before-you-start", "kind": "csv", "part": "name",
         "object_id": "1", "id": 1, "content_type_id": 1, "app_label": "jobs", "url": "x",
         "uidb64": "MQ", "token": "not-a-token", "field": 1, "table_id": 1, "template_id": 1, "side": "table",
-        "how": "leaving", "tree": "e30", "preview": 1, "undo": 1, "receiver": 1,
+        "how": "leaving", "tree": "e30", "preview": 1, "undo": 1, "full_preview": 1, "receiver": 1,
     }  # fmt: skip
 
 

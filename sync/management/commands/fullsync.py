@@ -137,6 +137,7 @@ class Command(CompanyCommand):
             "mapping": line.name, "direction": line.direction, "local_count": line.local_count,
             "integration_count": line.integration_count, "recommendation": line.recommendation,
             "recommendation_text": str(line.get_recommendation_display()), "dependencies": line.dependencies,
-            "status": line.status, "message": line.message, "job": job, "estimate": line.estimate or None,
+            "status": line.status, "to_status": line.to_status, "from_status": line.from_status,
+            "message": line.message, "job": job, "estimate": line.estimate or None,
             "result": took.dump() if took is not None else None,
         }  # fmt: skip

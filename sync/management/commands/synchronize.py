@@ -12,7 +12,7 @@ from jobs.mentions import PersonReading
 from jobs.models import COUNTERS
 from sync.display import outcome_object
 from sync.engine.preview import Preview
-from sync.start.services import start_synchronization
+from sync.start.services import start_synchronization, start_unconditional, unconditional_way
 
 
 class Command(MappingCommand):
@@ -35,6 +35,10 @@ class Command(MappingCommand):
             default="both",
             help="To Dataverse or from it; default: the mapping's.",
         )
+        parser.add_argument(
+            "--unconditional", action="store_true",
+            help="Overwrite the side that --direction names wherever a coupled pair differs; see --preview first.",
+        )  # fmt: skip
         parser.add_argument("--preview", action="store_true", help="Say what would happen; write nothing.")
 
     def run(self, options: dict[str, Any]) -> None:
@@ -42,7 +46,16 @@ class Command(MappingCommand):
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         direction = Direction.from_word(options["direction"])
+        if options["unconditional"] and selection is not None:
+            self.usage_error("--unconditional is of the whole mapping: leave --select out.")
         try:
+            if options["unconditional"]:
+                way, winner = unconditional_way(mapping, direction)
+                if options["preview"]:
+                    self.preview(Preview(mapping, way, create=False, overwrite=winner))
+                    return
+                self.finish(start_unconditional(mapping=mapping, direction=way, user=self.acting))
+                return
             if options["preview"]:
                 self.preview(Preview(mapping, direction, selection=selection))
                 return

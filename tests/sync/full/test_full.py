@@ -15,6 +15,7 @@ from coupling.models import Coupling, IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs.models import Job
 from masterdata.models import Company, Currency, Customer, Salesperson
+from sync.full import counting
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
 from sync.schedules.services import run_due
@@ -213,14 +214,14 @@ def test_an_unreachable_dataverse_leaves_the_review_as_it_is(company, remote, ag
 
 def test_what_is_decided_while_the_records_are_counted_stays(company, remote, monkeypatch):
     full.generate(company)
-    size = full._count_remote
+    size = counting._count_remote
 
     def meanwhile(mapping, gateway, **more):
         full.remove(by_name(company)["SALESPEOPLE"]) if "SALESPEOPLE" in by_name(company) else None
         FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="finished", message="Done.")
         return size(mapping, gateway, **more)
 
-    monkeypatch.setattr(full, "_count_remote", meanwhile)
+    monkeypatch.setattr(counting, "_count_remote", meanwhile)
     lines = {line.name: line for line in full.generate(company)}
     assert "SALESPEOPLE" not in lines
     assert (lines["CURRENCY"].status, lines["CURRENCY"].message) == ("finished", "Done.")

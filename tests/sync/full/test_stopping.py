@@ -52,6 +52,15 @@ def test_a_preview_says_what_would_be_created_and_writes_nothing(filled, remote)
     assert not JobOutcome.objects.exists()
 
 
+def test_a_preview_leaves_the_review_as_it_is(filled, remote):
+    full.generate(filled)
+    before = list(FullSynchReviewLine.objects.order_by("pk").values())
+    customer(filled, "20000", "One more")
+    _, document = command("fullsync", "--company", filled.name, "--preview", "--mapping", "CUSTOMER")
+    assert document["lines"][0]["counters"]["inserted"] == RECORDS + 1
+    assert list(FullSynchReviewLine.objects.order_by("pk").values()) == before
+
+
 def test_a_preview_of_both_sides_matches_by_the_criteria(filled, remote):
     remote.load({"accounts": [{"name": "Customer 3", "customertypecode": 3, "statecode": 0}]})
     update_mapping(filled).fields.filter(field="name").update(use_for_match=True)

@@ -10,9 +10,12 @@ from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
 from coupling.models import IntegrationTableMapping
+from coupling.records.import_services import start_import
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
-from masterdata.models import Company
+from masterdata import catalog
+from masterdata.files import kept
+from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.models import Schedule
 from sync.schedules.services import run_due
@@ -98,3 +101,34 @@ def test_an_edit_here_is_in_dataverse_long_before_its_schedule_is_due(
 
 def name_of(remote: Sandbox, row: Any) -> str:
     return next(str(one["name"]) for one in remote.rows("accounts") if str(one["accountid"]) == str(row))
+
+
+def test_deletions_wake_the_mapping_as_edits_do(
+    company: Company, customers: Any, remote: Sandbox, django_capture_on_commit_callbacks: Any
+) -> None:
+    records = [customer(company, f"{10000 + number}") for number in range(3)]
+    synchronize(customers, full=True, create=True)
+    for delete in (records[0].delete, Customer.objects.filter(company=company).delete):
+        update_mapping(company, scheduled=True, next_run_at=timezone.now() + timedelta(minutes=20))
+        with django_capture_on_commit_callbacks(execute=True):
+            delete()
+        assert 0 < next_run(company) <= 3
+
+
+def test_the_deletion_of_what_is_not_coupled_wakes_nothing(
+    company: Company, django_capture_on_commit_callbacks: Any
+) -> None:
+    later = timezone.now() + timedelta(minutes=20)
+    one = customer(company, "10000")
+    update_mapping(company, scheduled=True, next_run_at=later)
+    with django_capture_on_commit_callbacks(execute=True):
+        one.delete()
+    assert update_mapping(company).next_run_at == later
+
+
+def test_an_import_wakes_the_mapping_once_it_has_ended(company: Company) -> None:
+    update_mapping(company, scheduled=True, next_run_at=timezone.now() + timedelta(minutes=20))
+    file = kept.keep([b"no,name\n10000,Adatum\n10001,Bellows\n"])
+    job = start_import(company=company, table=catalog.table("customer"), file=file, file_name="customers.csv")
+    assert run_to_end(job).counters["inserted"] == 2
+    assert 0 < next_run(company) <= 3
