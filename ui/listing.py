@@ -91,7 +91,7 @@ class Filter:
         if self.problem is not None and value and self.problem(value):
             return ""
         if self.kind == "date":
-            return value if _is_day(value) else ""
+            return value if is_day(value) else ""
         if self.kind == "text" or (self.kind == "hidden" and not self.choices):
             return "" if "\x00" in value else value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
@@ -105,7 +105,8 @@ def day_begins(day: str, later: int = 0) -> datetime:
     return timezone.make_aware(datetime.combine(found, time()))
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Return whether a text is a day as addresses have it: 2026-11-28."""
     try:
         return len(text) == 10 and date.fromisoformat(text).year > 1
     except ValueError:

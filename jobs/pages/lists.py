@@ -1,7 +1,7 @@
 """The lists of this room, declared once: pages show them, actions above them find their selection in them."""
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from operator import or_
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from ui.cells import mark
 from ui.kit import Cell, Changes, Link, Notice, Status
 from ui.kit import State as Look
 from ui.links import company_url, help_url
-from ui.listing import Column, Filter, Listing, day_begins
+from ui.listing import MAX_SEARCH, Column, Filter, Listing, day_begins, is_day
 
 RUN_MARKS = (
     (mark("finished"), "finished"), (mark("idle"), "finished, nothing to do"),
@@ -58,6 +58,12 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
 
         return Column(name, display.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
 
+    @lru_cache
+    def named(text: str) -> frozenset[UUID]:
+        """Return the ids of the records of a number or name; asked for by the filter, its problem and the page."""
+        text = "" if "\x00" in text else text[:MAX_SEARCH]
+        return frozenset(one for finder in registry.record_finders for one in finder(company, text))
+
     rows = Job.objects.filter(company=company).select_related("requested_by").defer(*_HEAVY)
     filters = [
         Filter("type", "Type", lambda found, value: found.filter(type=value), display.type_choices()),
@@ -66,13 +72,20 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         Filter(
             "of",
             "Record",
-            lambda found, value: _of_named_record(company, found, value),
+            lambda found, value: _of_records(company, found, named(value)),
             kind="text",
-            problem=lambda text: _problem_of_name(company, text),
+            problem=lambda text: _too_many(text, named(text)),
         ),
         Filter("by", "Requested By", lambda found, value: found.filter(_requested_by(value)), kind="text"),
         Filter("since", "From", lambda found, value: found.filter(created_at__gte=day_begins(value)), kind="date"),
         Filter("until", "To", lambda found, value: found.filter(created_at__lt=day_begins(value, 1)), kind="date"),
+        Filter(
+            "ended",
+            "Ended Since",
+            lambda found, value: found.filter(ended_at__gte=day_begins(value)),
+            kind="hidden",
+            problem=lambda text: "" if is_day(text) else "A day is written as 2026-11-28.",
+        ),
         Filter("record", "Record", lambda found, value: _of_record(company, found, value), kind="hidden"),
     ]
     return Listing(
@@ -112,19 +125,15 @@ def _of_record(company: Company, found: "QuerySet[Any]", value: str) -> "QuerySe
         return found.none()
 
 
-def _named(company: Company, text: str) -> set[UUID]:
-    return {one for finder in registry.record_finders for one in finder(company, text)}
-
-
-def _problem_of_name(company: Company, text: str) -> str:
-    if len(_named(company, text)) <= MOST_RECORDS:
+def _too_many(text: str, found: frozenset[UUID]) -> str:
+    if len(found) <= MOST_RECORDS:
         return ""
     return f"More than {MOST_RECORDS} records have “{text}” in their name. Type the number, or more of the name."
 
 
-def _of_named_record(company: Company, found: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
-    """Return the jobs that are known to have dealt with the records of a number or a name."""
-    known = {job for local_id in _named(company, text) for job in outcomes_read.jobs_of_record(company, local_id)}
+def _of_records(company: Company, found: "QuerySet[Any]", ids: frozenset[UUID]) -> "QuerySet[Any]":
+    """Return the jobs that are known to have dealt with records."""
+    known = {job for local_id in ids for job in outcomes_read.jobs_of_record(company, local_id)}
     return found.filter(pk__in=known)
 
 

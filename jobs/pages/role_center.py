@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Aggregate, Count, Q, Subquery, Sum
+from django.db.models import Aggregate, Case, Count, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
@@ -30,13 +30,13 @@ def part(_: HttpRequest, company: Any) -> RoleCenterPart:
     )
     return RoleCenterPart(
         [_failed_today(company, failed)],
-        [("Latest jobs", _latest(company, found[:_LATEST]))],
+        [("Latest jobs", _latest(company, sorted(found, key=lambda job: -job.pk)[:_LATEST]))],
         [_in_process(company, found, requests, throttled)],
     )
 
 
 def _jobs(company: Any) -> list[Any]:
-    """Return the newest jobs and those that are open, the newest first, each with what is counted of today's."""
+    """Return the newest jobs and those that are open, those at work first, each with what is counted of today's."""
     own = Job.objects.filter(company=company)
     # The last one of the days before is found from the newest on, by the index that lists take.
     before = own.filter(created_at__lt=display.since_midnight()).order_by("-pk").values("pk")[:1]
@@ -46,19 +46,21 @@ def _jobs(company: Any) -> list[Any]:
         return Coalesce(Subquery(today.annotate(_number=number).values("_number")), 0)
 
     newest = own.order_by("-pk").values("pk")[:_LATEST]
+    failed = own.filter(state=State.FAILED, ended_at__gte=display.since_midnight()).order_by().values("company_id")
     shown = own.filter(Q(pk__in=newest) | Q(state__in=OPEN_STATES)).defer("parameters", "resume", "detail")
     counted_too = shown.annotate(
-        failed_today=of_today(Count("pk", filter=Q(state=State.FAILED))),
+        failed_today=Coalesce(Subquery(failed.annotate(_number=Count("pk")).values("_number")), 0),
         requests_today=of_today(Sum("requests")),
         throttled_today=of_today(Sum("throttled")),
     )
-    return list(counted_too.order_by("-pk")[:_MOST])
+    # Those at work may be the oldest: they come first, so that no number of waiting ones cuts them off.
+    return list(counted_too.order_by(Case(When(state=State.IN_PROCESS, then=0), default=1), "-pk")[:_MOST])
 
 
 def _failed_today(company: Any, failed: int) -> Cue:
     return Cue(
         f"{failed:,}", "Failed jobs today",
-        company_url("jobs:list", company, query={"state": "failed", "since": f"{timezone.localdate()}"}),
+        company_url("jobs:list", company, query={"state": "failed", "ended": f"{timezone.localdate()}"}),
         "bad" if failed else "ok", "Failed", "Each says why, and what to do", "Look at them", "No job failed today",
     )  # fmt: skip
 
@@ -94,7 +96,10 @@ def _in_process(company: Any, found: Sequence[Job], requests: int, throttled: in
     lines = [(job, lists.job_url(job, company), display.progress(job, poll_url="")) for job in at_work[:_SHOWN_OPEN]]
     facts: list[tuple[str, Any]] = [
         ("Waiting", Link(told, company_url("jobs:queue", company)) if waiting else 0),
-        ("Requests today", f"{requests:,}, {counted(throttled, 'time')} throttled" if throttled else f"{requests:,}"),
+        (
+            "Requests of today's jobs",
+            f"{requests:,}, {counted(throttled, 'time')} throttled" if throttled else f"{requests:,}",
+        ),
     ]
     context = {"jobs": [(display.title(job), url, progress) for job, url, progress in lines]}
     return FactBox("In process", facts, template="jobs/role_center/in_process.html", context=context)

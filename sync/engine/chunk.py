@@ -188,6 +188,8 @@ class ChunkChanges:
     """Pairs whose deleted row was not restored, with that row's id, which they go back to."""
     written: list[Written] = field(default_factory=list)
     """Fields of which is known that they were written, for the history."""
+    created: list[Written] = field(default_factory=list)
+    """The same of rows that were created: whoever resumes finds these again until their couplings are confirmed."""
     told: list[int] = field(default_factory=list)
     """Couplings whose last write to Dataverse is among `written`."""
     answered: list[int] = field(default_factory=list)

@@ -141,7 +141,7 @@ class _PendingBatch:
         base = write.values if write is not None else None
         sent, job_id = base or self.bases.get(coupling.id, {}), self.origins[coupling.id].job_id
         if job_id is not None:
-            chunk.changes.written += new_row(self.worker.fields, coupling, job_id, sent)
+            chunk.changes.created += new_row(self.worker.fields, coupling, job_id, sent)
         self.worker.confirm_created(chunk.changes, coupling, record, version, row.name, base)
         chunk.changes.due[coupling.id] = 0  # either side may have changed since it was sent
 

@@ -255,6 +255,7 @@ class Worker(Decider):
             chunk.changes.due |= tries_of(chunk.remote_updates)
         with self.context.checkpoint() as point:
             outcomes = self.ledger.save(chunk.changes)
+            chunk.changes.written += chunk.changes.created
             self._save_history(chunk)
             point.outcomes += outcomes
             self.marking.note(point, chunk.changes.local_inserts, outcomes)
@@ -306,7 +307,7 @@ class Worker(Decider):
             base, coupling = new.base, replace(new.coupling, integration_id=new.id)
         if new.held_back is not None and not message:
             base = {**new.base, **new.held_back.base}
-        changes.written += new_row(self.fields, coupling, self.job_id, base or new.base)
+        changes.created += new_row(self.fields, coupling, self.job_id, base or new.base)
         column = new.columns.get(self.mapping.name_column)
         name = column if isinstance(column, str) else new.record.name
         self.confirm_created(changes, coupling, new.record, version, name, base, message)

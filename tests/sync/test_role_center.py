@@ -88,9 +88,12 @@ def test_nothing_is_said_to_be_well_where_a_notice_stands_above(
 
 
 def test_the_failed_jobs_of_today_are_those_that_the_number_leads_to(company: Company, operator: Client) -> None:
-    for days in (2, 0, 0):
-        job = Job.objects.create(company=company, type=Type.COUPLING, state=State.FAILED)
-        Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=days))
+    now = timezone.now()
+    for begun, ended in ((2, 2), (2, 0), (0, 0)):
+        job = Job.objects.create(
+            company=company, type=Type.COUPLING, state=State.FAILED, ended_at=now - timedelta(days=ended)
+        )
+        Job.objects.filter(pk=job.pk).update(created_at=now - timedelta(days=begun))
     page = home(operator, company)
     url = re.search(r'href="([^"]+)"> <span class="status" data-state="bad">Failed</span> <b>(\d+)</b>', page)
     assert url is not None

@@ -17,6 +17,7 @@ from sandbox.testing import Sandbox
 from sync.engine.ledger import Ledger
 from sync.engine.run import Run
 from sync.engine.worker import Worker
+from sync.models import SynchronizedValue
 from sync.start.services import start_synchronization
 from tests.conftest import the_wait_is_over
 from tests.sync.conftest import (
@@ -186,3 +187,25 @@ def test_a_long_run_resumes_slice_after_slice(company, customers, remote, settin
     job = synchronize(update_mapping(company, synch_only_coupled=False))
     assert counters(job) == {"inserted": 60}
     assert len(remote.rows("accounts")) == Customer.objects.count() == 60
+
+
+def test_what_a_row_was_created_with_is_told_once_however_often_the_run_is_killed(
+    company: Company, customers: Any, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        customer(company, f"1000{number}", city="Bonn")
+    kept = Gateway.create
+
+    def half(self: Gateway, mapping: Any, items: Any) -> Any:
+        if calls["half"] < 3:
+            calls["half"] += 1
+            kept(self, mapping, items[: len(items) // 2])
+            raise Killed("half of the rows were sent")
+        return kept(self, mapping, items)
+
+    calls = Counter[str]()
+    monkeypatch.setattr(Gateway, "create", half)
+    job = run_despite_kills(start_synchronization(mapping=customers))
+    assert counters(job) == {"inserted": 4}
+    lines = Counter(SynchronizedValue.objects.filter(job=job).values_list("local_id", "field__name"))
+    assert set(lines.values()) == {1} and len({local_id for local_id, _ in lines}) == 4

@@ -52,7 +52,7 @@ def test_rows_that_dataverse_has_not_confirmed_are_not_counted_as_coupled(compan
     assert (line["records"], line["coupled"], line["uncoupled"]) == (5, 2, 3)
     card = words(operator.get(f"/c/{company.slug}/mappings/of/CUSTOMER/"))
     assert "Coupled 2 Uncoupled 3 Being created in Dataverse 2" in card
-    assert "2 / 5" in words(operator.get(f"/c/{company.slug}/"))
+    assert "2 of 5" in words(operator.get(f"/c/{company.slug}/"))
 
 
 def test_lists_and_the_review_do_not_call_them_coupled_either(company, customers, operator, unconfirmed):
@@ -150,11 +150,11 @@ def test_stored_numbers_of_large_tables_say_when_they_were_counted(company, cust
     monkeypatch.setattr(counts, "LARGE", 0)
     customer(company, "10000")
     urls = [f"/c/{company.slug}/mappings/", f"/c/{company.slug}/mappings/of/CUSTOMER/"]
-    assert "0 / 1" in words(operator.get(f"/c/{company.slug}/"))
+    assert "0 of 1" in words(operator.get(f"/c/{company.slug}/"))
     assert all("Counted just now" in words(operator.get(url)) for url in urls)
     customer(company, "10001")
     monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() + timedelta(seconds=130))
     home = words(operator.get(f"/c/{company.slug}/"))
-    assert "0 / 1" in home and "Customers, counted 2 min ago" in home
+    assert "0 of 1" in home and "Customers, counted 2 min ago" in home
     assert all("Counted 2 min ago" in words(operator.get(url)) for url in urls)
     assert Job.objects.count() == 0
