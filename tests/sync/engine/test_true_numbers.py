@@ -155,6 +155,6 @@ def test_stored_numbers_of_large_tables_say_when_they_were_counted(company, cust
     customer(company, "10001")
     monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() + timedelta(seconds=130))
     home = words(operator.get(f"/c/{company.slug}/"))
-    assert "0 of 1" in home and "Customers, counted 2 min ago" in home
+    assert "0 of 1" in home and "Customers 1. Counted 2 min ago" in home
     assert all("Counted 2 min ago" in words(operator.get(url)) for url in urls)
     assert Job.objects.count() == 0

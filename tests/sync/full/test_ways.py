@@ -34,7 +34,7 @@ def test_each_way_stands_by_its_job_and_what_failed_on_it(direction, state, fail
 
 def test_a_line_keeps_how_its_job_went_each_way(company: Company, operator, remote):
     customer(company, "10000", "Fine")
-    customer(company, "10001", "x" * 100, e_mail="no address at all" * 20)
+    customer(company, "10001", "Refused", currency_code="SEK")
     full.generate(company)
     full.start(company, only=["CUSTOMER"])
     line = FullSynchReviewLine.objects.get(name="CUSTOMER")
