@@ -12,7 +12,6 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import ONLY_ADMINISTRATORS, Can, may, requires
-from core.vocabulary import Direction
 from core.words import counted
 from coupling.models import UndoneRecord
 from coupling.undone import left_undone
@@ -21,11 +20,12 @@ from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading
 from jobs.models import Job, JobRecord, Type
 from masterdata.models import Company
+from sync.asking import Asking
 from sync.conflicts import services
 from sync.conflicts.coupling_rows import off_reason
 from sync.conflicts.skipped_page import TITLE, deleted_listing, skipped_listing, skipped_page
-from sync.start import direction as start_direction
 from sync.start import services as start
+from sync.start.direction import WAYS
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
 from ui.kit import Action, Link, Notice
@@ -162,17 +162,20 @@ def restore(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def synchronize(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize the selected pairs now; ask for the direction where both are possible."""
+    """Synchronize the selected pairs now; ask for the direction where both are possible, and before newer data is
+    overwritten.
+    """
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
-    way = request.POST.get("way", "")
     pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
-    if way not in start_direction.WAYS and pairs.filter(mapping__direction=Direction.BIDIRECTIONAL).exists():
-        count = pairs.count()
-        what = "1 pair" if count == 1 else f"{count:,} pairs"
-        back = Link(TITLE, _back_url(request, owner))
-        return start_direction.ask_direction(request, owner, what, selected, back, _carried(request))
-    direction, conflict = start_direction.WAYS.get(way, start_direction.WAYS["merge"])
+    count = pairs.count()
+    asking = Asking(
+        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs),
+        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
+    )  # fmt: skip
+    if (answer := asking.answer()) is not None:
+        return answer
+    direction, conflict = WAYS[asking.way]
     return _start(
         request, company, partial(services.synchronize, direction=direction, conflict=conflict),
         "None of the selected records is a pair of which both sides exist.",
