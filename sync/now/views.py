@@ -42,16 +42,10 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         mapping = find_or_ask(request, owner, local_table, selected, mappings, title=TITLE)
         if isinstance(mapping, HttpResponse):
             return mapping
-        beside = _NotCoupled(request, owner, local_table, mapping, selected)
-        if beside.count >= selected.count:
-            return beside.offer_coupling()
-        asking = Asking(
-            request, owner, f"{counted(selected.count, 'record')} of {mapping.name}", selected, [mapping],
-            lambda: [(mapping, selected.ids)], selected.count, beside.crumb, {NAME: mapping.name}, beside.notices(),
-        )  # fmt: skip
-        if (answer := asking.answer()) is not None:
-            return answer
-        direction, conflict = WAYS[asking.way]
+        way = _ask(request, owner, local_table, mapping, selected)
+        if isinstance(way, HttpResponse):
+            return way
+        direction, conflict = WAYS[way]
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
             direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
@@ -60,6 +54,25 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return redirect_to_jobs(request, owner, [job], back)
+
+
+def _ask(
+    request: HttpRequest,
+    company: Company,
+    table: LocalTable,
+    mapping: IntegrationTableMapping,
+    selected: listing.Selection,
+) -> HttpResponse | str:
+    """Return what is asked first; the way they go where nothing is left to ask."""
+    beside = _NotCoupled(request, company, table, mapping, selected)
+    if beside.count >= selected.count:
+        return beside.offer_coupling()
+    asking = Asking(
+        request, company, f"{counted(selected.count, 'record')} of {mapping.name}", selected, [mapping],
+        lambda: [(mapping, selected.ids)], selected.count, beside.crumb, {NAME: mapping.name}, beside.notices(),
+    )  # fmt: skip
+    answer = asking.answer()
+    return asking.way if answer is None else answer
 
 
 def _mappings_of(company: Company, table: LocalTable) -> list[IntegrationTableMapping]:
