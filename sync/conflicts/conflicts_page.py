@@ -228,7 +228,15 @@ def _first_pairs(company: Company, plan: RulePlan) -> Table:
         for base in bases
         for one, take in plan.first[base.coupling_id]
     ]
-    return Table("What each pair gets", _PAIR_HEAD, rows, wrap=frozenset({2, 3, 4}), cards=True, empty="No pair waits.")
+    return Table(
+        "What each pair gets",
+        _PAIR_HEAD,
+        rows,
+        wrap=frozenset({2, 3, 4}),
+        cards=True,
+        halves=frozenset({2, 3}),
+        empty="No pair waits.",
+    )
 
 
 def _result(one: StandingField, take: Take | None) -> Cell:

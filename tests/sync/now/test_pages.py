@@ -215,3 +215,16 @@ def test_a_mapping_of_one_way_asks_where_it_is_not_known_which_side_changed(
         ask(operator, company, **form_of(warning))
         run_to_end(Job.objects.latest("pk"))
         assert Job.objects.count() > before
+
+
+def test_a_mapping_of_one_way_loses_the_same_whatever_way_is_chosen_for_others(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
+) -> None:
+    mapping = update_mapping(company, direction="to_integration_table")
+    patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
+    pairs[0].city = "Köln"
+    pairs[0].save()
+    found = looking.look([(mapping, [one.system_id for one in pairs])])
+    lost = [looking.Loss("10000 Customer 0", ("City",), looking.THERE)]
+    assert found.losses == {"merge": lost, "to": lost, "from": lost}
+    assert found.way == "merge", "it leaves the choice to mappings that go both ways"
