@@ -14,16 +14,16 @@ from core.words import counted
 from coupling.undone import left_undone
 from jobs.mentions import Reader
 from masterdata.models import Company
-from sync.conflicts.coupling_rows import mapping_filter, not_connected
+from sync.conflicts.coupling_rows import CouplingCells, mapping_filter, not_connected
 from sync.conflicts.pair_lines import Given, PairLines
-from sync.conflicts.resolving import RulePlan, fields_in_conflict
+from sync.conflicts.resolving import FIRST, RulePlan, fields_in_conflict
 from sync.conflicts.services import DELETED
 from sync.conflicts.skipped_page import deleted_listing
-from sync.conflicts.standing import FieldCount, conflicts_of
+from sync.conflicts.standing import FieldCount, StandingField, conflicts_of
 from sync.rules.resolving import Rule, Take
 from ui import listing
 from ui.bound_list import Bound
-from ui.kit import Action, FastTab, Link, Notice, Page, Status, Table, Tip
+from ui.kit import Action, Cell, FastTab, Link, Notice, Page, Status, Table, Tip
 from ui.links import company_url
 
 TITLE = "Resolve Update Conflicts"
@@ -130,7 +130,7 @@ def _deletion_actions(company: Company, off: str, off_deleting: str) -> list[Act
     def act(label: str, name: str, icon: str, why: str = off) -> Action:
         return Action(label, company_url(f"sync:{name}", company), "post", icon, selection=True, off=why, values=values)
 
-    find = company_url("sync:find-deleted", company)
+    find = company_url("sync:find-deleted", company, query=values)
     return [
         act("Restore Records", "restore", "reset"),
         act("Delete Couplings", "delete-couplings", "uncouple"),
@@ -146,7 +146,7 @@ def _policy_link(request: HttpRequest, company: Company, shown: Bound) -> Link |
     name = request.GET.get("mapping", "") if by_mapping else rows[0].mapping.name if rows else ""
     if not name or not all(one.chosen(name) for one in by_mapping):
         return None
-    return Link("Make it the rule of the mapping", company_url("coupling:fields", company, mapping=name))
+    return Link("Make it the rule of the mapping", company_url("coupling:mapping", company, mapping=name))
 
 
 def conflicts_listing(company: Company, decorate: "Callable[[list[Any]], None] | None" = None) -> listing.Listing:
@@ -171,6 +171,7 @@ def conflicts_listing(company: Company, decorate: "Callable[[list[Any]], None] |
 # -- a rule -----------------------------------------------------------------------------------------------------------
 
 _TAKES = (Take.HERE.value, Take.THERE.value, Take.COMMON.value, "")
+_PAIR_HEAD = ("Record", "Field", "Value here", "Value in Dataverse", "Result")
 _HEAD = ("Field", "Value here", "Value in Dataverse", "Last common value", "Goes on waiting")
 
 
@@ -205,8 +206,41 @@ def rule_page(company: Company, plan: RulePlan, *, what: str, carried: Mapping[s
                 context={"sentence": plan.sentence, "carried": [*carried.items(), ("seen", plan.digest)]},
             ),
             FastTab("fields", "Fields", table=table),
+            FastTab("pairs", _caption_of_pairs(plan), table=_first_pairs(company, plan)),
         ],
         form_url=company_url("sync:resolve-rule", company),
         submit=Action(label, icon="check", off=why),
         cancel=Link("Cancel", back),
     )
+
+
+def _caption_of_pairs(plan: RulePlan) -> str:
+    return f"The first {FIRST} of {plan.pairs:,} pairs" if plan.pairs > len(plan.first) else "Pairs"
+
+
+def _first_pairs(company: Company, plan: RulePlan) -> Table:
+    """Return each field of the first pairs: its values, and what the rule makes of them."""
+    bases = list(conflicts_of(company).filter(coupling_id__in=list(plan.first)))
+    cells = CouplingCells(company)
+    cells.load(bases)
+    rows: list[list[Any]] = [
+        [cells.record(base), one.caption, one.here or "blank", one.there or "blank", _result(one, take)]
+        for base in bases
+        for one, take in plan.first[base.coupling_id]
+    ]
+    return Table(
+        "What each pair gets",
+        _PAIR_HEAD,
+        rows,
+        wrap=frozenset({2, 3, 4}),
+        cards=True,
+        halves=frozenset({2, 3}),
+        empty="No pair waits.",
+    )
+
+
+def _result(one: StandingField, take: Take | None) -> Cell:
+    """Return the value that both sides get; or that the field goes on waiting."""
+    if take is None:
+        return Status("Goes on waiting", "warn")
+    return {Take.HERE: one.here, Take.THERE: one.there, Take.COMMON: one.base}[take] or "blank"

@@ -22,13 +22,15 @@ from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.errors import EmptySelection
 from jobs.models import Job
-from sync.conflicts.standing import Standing, conflicts_of, read_standing
+from sync.conflicts.standing import Standing, StandingField, conflicts_of, read_standing
 from sync.models import ConflictChoice
 from sync.rules.resolving import Choice, Rule, Take, take_by_rule
 from sync.start.services import start_synchronization
 
 Chosen = Mapping[int, Mapping[str, Choice]]
 """By coupling: by field, what a person chose."""
+FIRST = 50
+"""Pairs of which a plan tells each field."""
 _PART = 500
 
 
@@ -75,16 +77,20 @@ def _digest(what: Any) -> str:
 class RulePlan:
     """What a rule would choose: for each field how many pairs take which side, and what it cannot tell.
 
-    digest: of the conflicts it was made for, so that another one is not carried out.
+    digest: of the conflicts it was made for, so that another one is not carried out; first: of the first pairs each
+    field, and what it takes.
     """
 
     rule: Rule
     chosen: dict[int, dict[str, Choice]] = field(default_factory=dict)
     fields: dict[str, Counter[str]] = field(default_factory=dict)
     """By caption: how many take each side; "" for those that go on waiting."""
+    pairs: int = 0
+    """How many have such a field."""
     here: int = 0
     there: int = 0
     digest: str = ""
+    first: "dict[int, list[tuple[StandingField, Take | None]]]" = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -119,17 +125,21 @@ def plan_rule(bases: "QuerySet[CouplingBase]", rule: Rule, *, field_name: str = 
 
 
 def _apply(plan: RulePlan, standing: Standing, field_name: str, local: str) -> None:
-    writes_here = writes_there = False
+    writes_here = writes_there = looked = False
     for one in standing.fields:
         if (field_name and one.name != field_name) or (local and one.local != local):
             continue
         take = take_by_rule(plan.rule, one.newer, has_base=one.has_base)
+        looked = True
+        if standing.coupling_id in plan.first or len(plan.first) < FIRST:
+            plan.first.setdefault(standing.coupling_id, []).append((one, take))
         plan.fields.setdefault(one.caption, Counter())[take.value if take else ""] += 1
         if take is None:
             continue
         plan.chosen.setdefault(standing.coupling_id, {})[one.name] = one.choice(take)
         writes_here |= take is not Take.HERE
         writes_there |= take is not Take.THERE
+    plan.pairs += looked
     plan.here += writes_here
     plan.there += writes_there
 

@@ -46,7 +46,7 @@ def settle(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> int:
 @transaction.atomic
 def uncouple(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
     """Queue the deletion of these pairs' couplings, one job per mapping. Raises EmptySelection for none, Refusal."""
-    return [start_uncoupling(mapping=mapping, selection=ids, user=user) for mapping, ids in _pairs(undone)]
+    return [start_uncoupling(mapping=mapping, selection=ids, user=user) for mapping, ids in pairs_by_mapping(undone)]
 
 
 @transaction.atomic
@@ -60,7 +60,7 @@ def restore(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
             mapping=mapping, selection=ids, deletion=DeletionOption.RESTORE, retry=True, user=user,
             one_record=len(ids) == 1, text="Restore what was deleted",
         )
-        for mapping, ids in _pairs(undone.filter(reason__in=DELETED))
+        for mapping, ids in pairs_by_mapping(undone.filter(reason__in=DELETED))
     ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def delete_survivors(*, undone: "QuerySet[UndoneRecord]", beyond_brake: bool = F
             mapping=mapping, selection=ids, delete_survivors=True, retry=True, user=user, one_record=len(ids) == 1,
             text="Delete the other side of what was deleted",
         )
-        for mapping, ids in _pairs(undone.filter(reason__in=DELETED))
+        for mapping, ids in pairs_by_mapping(undone.filter(reason__in=DELETED))
     ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def synchronize(
     direction, conflict: for the mappings that go both ways; others go theirs. Raises EmptySelection for none, Refusal.
     """
     jobs = []
-    for mapping, ids in _pairs(undone.exclude(reason__in=DELETED)):
+    for mapping, ids in pairs_by_mapping(undone.exclude(reason__in=DELETED)):
         both_ways = mapping.direction == Direction.BIDIRECTIONAL
         jobs.append(
             start_synchronization(
@@ -151,7 +151,7 @@ def count_survivors(undone: "QuerySet[UndoneRecord]") -> tuple[int, int]:
     return here, pairs.filter(reason=Reason.LOCAL_DELETED).count()
 
 
-def _pairs(undone: "QuerySet[UndoneRecord]") -> list[tuple[IntegrationTableMapping, list[UUID]]]:
+def pairs_by_mapping(undone: "QuerySet[UndoneRecord]") -> list[tuple[IntegrationTableMapping, list[UUID]]]:
     """Return the mappings of these pairs, each with the ids of their records. Raises EmptySelection for none."""
     by_mapping: dict[int, list[UUID]] = {}
     for mapping_id, local_id in undone.exclude(coupling=None).values_list("mapping_id", "coupling__local_id"):
@@ -160,6 +160,12 @@ def _pairs(undone: "QuerySet[UndoneRecord]") -> list[tuple[IntegrationTableMappi
         raise EmptySelection
     mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
     return [(mappings[pk], ids) for pk, ids in by_mapping.items()]
+
+
+def mappings_of(undone: "QuerySet[UndoneRecord]") -> list[IntegrationTableMapping]:
+    """Return the mappings that these are of."""
+    ids = undone.order_by().values("mapping")
+    return list(IntegrationTableMapping.objects.select_related("company").filter(pk__in=ids).order_by("name"))
 
 
 def couple_with_successors(

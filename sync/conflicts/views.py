@@ -12,7 +12,6 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import ONLY_ADMINISTRATORS, Can, may, requires
-from core.vocabulary import Direction
 from core.words import counted
 from coupling.models import UndoneRecord
 from coupling.undone import left_undone
@@ -21,11 +20,12 @@ from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading
 from jobs.models import Job, JobRecord, Type
 from masterdata.models import Company
+from sync.asking import Asking
 from sync.conflicts import services
 from sync.conflicts.coupling_rows import off_reason
 from sync.conflicts.skipped_page import TITLE, deleted_listing, skipped_listing, skipped_page
-from sync.start import direction as start_direction
 from sync.start import services as start
+from sync.start.direction import WAYS
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
 from ui.kit import Action, Link, Notice
@@ -34,8 +34,8 @@ from ui.links import company_url
 _FIND_TEXT = (
     "Every coupling with a row is looked at: whether its record still exists here, and its row in Dataverse. "
     "Nothing else is synchronized. A pair one side of which was deleted goes by its mapping's Resolve Deletion "
-    "Conflicts; where nothing is chosen there, it stands on this list until you restore it, delete the other side too, "
-    "or delete the coupling."
+    "Conflicts; where nothing is chosen there, it is listed until you restore it, delete the other side too, or delete "
+    "the coupling."
 )
 
 
@@ -61,7 +61,7 @@ def _is_settled(request: HttpRequest) -> bool:
 
 def _is_of_deleted(request: HttpRequest) -> bool:
     """Return whether a request comes from the list of what was deleted, on Resolve Update Conflicts."""
-    return request.POST.get("list") == "deleted"
+    return (request.POST if request.method == "POST" else request.GET).get("list") == "deleted"
 
 
 def _carried(request: HttpRequest) -> dict[str, str]:
@@ -107,8 +107,8 @@ def _retry(request: HttpRequest, company: Company, undone: "QuerySet[UndoneRecor
         count, started = start.retry(company=company, undone=undone, user=request.user)
     except EmptySelection:
         waiting = undone is None and left_undone(company).exists()
-        likely = f" but rows that likely duplicates here may be: settle these on {ERRORS_TITLE}." if waiting else "."
-        messages.warning(request, f"No record is left out{likely}")
+        likely = f"Only rows that may match likely duplicates here are left out: settle those on {ERRORS_TITLE}."
+        messages.warning(request, likely if waiting else "No record is left out.")
         return HttpResponseRedirect(back)
     except Refusal as error:
         messages.error(request, error.user_message)
@@ -162,17 +162,20 @@ def restore(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def synchronize(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize the selected pairs now; ask for the direction where both are possible."""
+    """Synchronize the selected pairs now; ask for the direction where both are possible, and before newer data is
+    overwritten.
+    """
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
-    way = request.POST.get("way", "")
     pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
-    if way not in start_direction.WAYS and pairs.filter(mapping__direction=Direction.BIDIRECTIONAL).exists():
-        count = pairs.count()
-        what = "1 pair" if count == 1 else f"{count:,} pairs"
-        back = Link(TITLE, _back_url(request, owner))
-        return start_direction.ask_direction(request, owner, what, selected, back, _carried(request))
-    direction, conflict = start_direction.WAYS.get(way, start_direction.WAYS["merge"])
+    count = pairs.count()
+    asking = Asking(
+        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs),
+        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
+    )  # fmt: skip
+    if (answer := asking.answer()) is not None:
+        return answer
+    direction, conflict = WAYS[asking.way]
     return _start(
         request, company, partial(services.synchronize, direction=direction, conflict=conflict),
         "None of the selected records is a pair of which both sides exist.",
@@ -217,13 +220,13 @@ def _survivors(here: int, there: int) -> str:
 def find_deleted(request: HttpRequest, company: str) -> HttpResponse:
     """Look for pairs one side of which was deleted, after asking."""
     owner = company_or_404(request, company)
-    back = company_url("sync:skipped", owner)
+    back = _back_url(request, owner)
     if request.method != "POST":
         return render.confirm(
             request,
             title="Find for Deleted",
             text=_FIND_TEXT,
-            action=Action("Find for Deleted", request.path, "post", "search", primary=True),
+            action=Action("Find for Deleted", request.path, "post", "search", primary=True, values=_carried(request)),
             back=back,
             company=owner,
         )
@@ -241,15 +244,18 @@ def find_deleted(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.READ)
 def log(request: HttpRequest, company: str) -> HttpResponse:
-    """Lead to the runs that dealt with the selected record; those of the mapping where several are selected."""
+    """Lead to the runs that dealt with the selected record; of several, to those of their mapping, or of all."""
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
     if not selected:
         return listing.nothing_selected(request, _back_url(request, owner))
-    lines = list(selected.rows[:2])
-    query = {"record": lines[0].local_id} if len(lines) == 1 and lines[0].local_id else {
-        "type": Type.SYNCHRONIZATION, "mapping": lines[0].mapping.name
-    }  # fmt: skip
+    if selected.count == 1 and (record := selected.rows.values_list("local_id", flat=True)[0]):
+        return HttpResponseRedirect(company_url("jobs:list", owner, query={"record": record}))
+    names = list(selected.rows.order_by("mapping__name").values_list("mapping__name", flat=True).distinct()[:2])
+    query = {"type": Type.SYNCHRONIZATION} | ({"mapping": names[0]} if len(names) == 1 else {})
+    which = f"all synchronizations of {names[0]}" if len(names) == 1 else "the synchronizations of all mappings"
+    why = "The line has no record here" if selected.count == 1 else "Several lines are selected"
+    messages.info(request, f"{why}, so these are {which}. For one record's runs select the line of a record.")
     return HttpResponseRedirect(company_url("jobs:list", owner, query=query))
 
 

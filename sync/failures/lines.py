@@ -13,6 +13,7 @@ from coupling.failures import compared
 from coupling.failures.candidates import CandidateRow, FailureSeen, FailuresSeen, look_at
 from coupling.failures.choosing import default_candidate
 from coupling.failures.compared import Part
+from coupling.job_parameters import Settle
 from coupling.matching.alike import NAME
 from coupling.matching.near_misses import difference
 from coupling.models import FailedRecord, IntegrationTableMapping, pairs_of
@@ -154,13 +155,26 @@ class Lines:
     def _is_taken_up(self, row: FailedRecord) -> bool:
         """Return whether nothing is left to choose since it was ignored just now, or a job has not ended yet."""
         job_id = self.settled.get(row.pk)
-        return job_id in self._open_jobs if job_id else job_id == 0 and row.ignored_at is not None
+        return job_id in self._open_jobs or self._is_ignored(row)
+
+    def _is_ignored(self, row: FailedRecord) -> bool:
+        """Return whether it was ignored just now, at once or by a job that has ended."""
+        job_id = self.settled.get(row.pk)
+        if job_id is None or row.ignored_at is None or job_id in self._open_jobs:
+            return False
+        return not job_id or self._jobs.get(job_id, ("", ""))[1] == Settle.IGNORE
+
+    @cached_property
+    def _jobs(self) -> dict[int, tuple[str, str]]:
+        """The jobs that do something about records: their state, and what they do."""
+        ids = {job_id for job_id in self.settled.values() if job_id}
+        found = Job.objects.filter(pk__in=ids).values_list("pk", "state", "parameters") if ids else ()
+        return {pk: (state, str((parameters or {}).get("settle", ""))) for pk, state, parameters in found}
 
     @cached_property
     def _open_jobs(self) -> set[int]:
-        """The jobs that do something about records and have not ended."""
-        ids = {job_id for job_id in self.settled.values() if job_id}
-        return set(Job.objects.filter(pk__in=ids, state__in=OPEN_STATES).values_list("pk", flat=True)) if ids else set()
+        """Those that have not ended."""
+        return {pk for pk, (state, _) in self._jobs.items() if state in OPEN_STATES}
 
     def _settled(self, seen: FailureSeen, row_id: UUID | None) -> Cell:
         """Return what was done about a record just now; None for nothing."""
@@ -170,8 +184,10 @@ class Lines:
         job_id = self.settled.get(seen.failed.pk)
         if job_id is None:
             return None
+        if self._is_ignored(seen.failed):
+            return Status("Ignored", "ok")
         if not job_id:
-            return Status("Ignored", "ok") if seen.failed.ignored_at else Status("Listed again", "ok")
+            return Status("Listed again", "ok")
         said = "Taken up by" if job_id in self._open_jobs else "Tried by"
         return Link(f"{said} job {job_id}", listings.job_url(Job(pk=job_id), self.company), "run")
 

@@ -150,7 +150,7 @@ def _couple(request: HttpRequest, owner: Company, pairs: Sequence[tuple[FailedRe
     for sentence in done.refused[:5]:
         messages.error(request, sentence)
     if len(done.refused) > 5:
-        messages.error(request, f"{len(done.refused) - 5:,} more could not be coupled: their lines say why.")
+        messages.error(request, f"{len(done.refused) - 5:,} more could not be coupled.")
     coupled = {one.local_id for one in done.coupled}
     return tell_settled(request, owner, [(failed.pk, 0) for failed, _ in pairs if failed.local_id in coupled])
 

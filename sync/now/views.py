@@ -1,6 +1,5 @@
 """Synchronize Now for the selected records of a list, or for one record: the question, the warning, the job."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -14,27 +13,17 @@ from core.vocabulary import Direction
 from core.words import counted
 from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping, pairs_of
-from coupling.page_parts import EXPLAINED
 from coupling.records import lists as records
 from coupling.records.which_mapping import NAME, find_or_ask, that_couple
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
-from sync.now.looking import MOST, Look, Loss, look
-from sync.rules.changed_sides import Changed
+from sync.asking import Asking
 from sync.start import services
-from sync.start.direction import TITLE, WAYS, ask_direction
+from sync.start.direction import TITLE, WAYS
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
-from ui.kit import Action, FastTab, Link, Notice, Page, Table
+from ui.kit import Action, Link, Notice, Page
 from ui.links import company_url, optional_url
-
-_NAMED = 5
-"""Records that a warning names."""
-_OF_MAPPING = {Direction.TO: "to", Direction.FROM: "from"}
-_SIDES = {
-    Changed.HERE: "Changed here", Changed.THERE: "Changed in Dataverse", Changed.BOTH: "Changed on both sides",
-    Changed.NEITHER: "Unchanged on both sides",
-}  # fmt: skip
 
 
 @require_POST
@@ -53,18 +42,37 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         mapping = find_or_ask(request, owner, local_table, selected, mappings, title=TITLE)
         if isinstance(mapping, HttpResponse):
             return mapping
-        asking = _Asking(request, owner, local_table, mapping, selected)
-        if (answer := asking.answer()) is not None:
-            return answer
-        direction, conflict = WAYS[asking.way] if asking.asks_for_direction else WAYS["merge"]
+        way = _ask(request, owner, local_table, mapping, selected)
+        if isinstance(way, HttpResponse):
+            return way
+        direction, conflict = WAYS[way]
         job = services.start_synchronization(
-            mapping=asking.mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
+            mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
             direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
         )  # fmt: skip
     except Refusal as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return redirect_to_jobs(request, owner, [job], back)
+
+
+def _ask(
+    request: HttpRequest,
+    company: Company,
+    table: LocalTable,
+    mapping: IntegrationTableMapping,
+    selected: listing.Selection,
+) -> HttpResponse | str:
+    """Return what is asked first; the way they go where nothing is left to ask."""
+    beside = _NotCoupled(request, company, table, mapping, selected)
+    if beside.count >= selected.count:
+        return beside.offer_coupling()
+    asking = Asking(
+        request, company, f"{counted(selected.count, 'record')} of {mapping.name}", selected, [mapping],
+        lambda: [(mapping, selected.ids)], selected.count, beside.crumb, {NAME: mapping.name}, beside.notices(),
+    )  # fmt: skip
+    answer = asking.answer()
+    return asking.way if answer is None else answer
 
 
 def _mappings_of(company: Company, table: LocalTable) -> list[IntegrationTableMapping]:
@@ -76,8 +84,8 @@ def _mappings_of(company: Company, table: LocalTable) -> list[IntegrationTableMa
     return mappings
 
 
-class _Asking:
-    """What is asked before selected records are synchronized."""
+class _NotCoupled:
+    """What is said of selected records that are not coupled, with the ways to couple them."""
 
     def __init__(
         self,
@@ -89,39 +97,9 @@ class _Asking:
     ) -> None:
         self.request, self.company, self.table = request, company, table
         self.mapping, self.selected = mapping, selected
-        self.way = request.POST.get("way", "")
-        self.confirmed = request.POST.get("confirmed") == "yes"
         self.crumb = Link(table.caption_plural, records.list_url(company, table))
-        self.asks_for_direction = mapping.direction == Direction.BIDIRECTIONAL
         coupled = pairs_of(mapping).filter(local_id__in=selected.rows.order_by().values("system_id")).count()
-        self.uncoupled = selected.count - coupled
-
-    def answer(self) -> HttpResponse | None:
-        """Return what is asked first; None where nothing is left to ask."""
-        if self.uncoupled >= self.selected.count:
-            return self._offer_coupling()
-        needs_direction = self.asks_for_direction and self.way not in WAYS
-        if not needs_direction and (self.confirmed or self.mapping.uid_kind == "option"):
-            return None
-        if not needs_direction and self.asks_for_direction and self.way == "merge":
-            return None  # merging overwrites nothing
-        found, problem = self._look()
-        if needs_direction:
-            return self._ask(found, problem)
-        return self._warn(found, problem)
-
-    def _look(self) -> tuple[Look | None, str]:
-        """Return what a look finds; or why there is none."""
-        if self.mapping.uid_kind == "option":
-            return None, ""
-        if self.selected.count > MOST:
-            return None, f"Of more than {MOST:,} records it is not looked at which side changed."
-        try:
-            return look(self.mapping, self.selected.ids), ""
-        except EXPLAINED as error:
-            return None, f"Which side changed is not known now. {error.user_message}"
-
-    # -- what is not coupled ------------------------------------------------------------------------------------------
+        self.count = selected.count - coupled
 
     def _coupling_actions(self) -> list[Action]:
         """Return what couples records: one by hand, several by matching; or creates their rows."""
@@ -139,7 +117,8 @@ class _Asking:
             found.append(Action("Create in Dataverse", url, "post", "add", values=values))
         return found
 
-    def _offer_coupling(self) -> HttpResponse:
+    def offer_coupling(self) -> HttpResponse:
+        """Return the page that leads to coupling, where none of the records is coupled."""
         one = self.selected.count == 1
         label = records.record_title(self.table, self.selected.rows[0]).replace(" · ", " ") if one else ""
         what = f"{label} is not coupled to a Dataverse row, so it has" if one else (
@@ -152,71 +131,16 @@ class _Asking:
                 TITLE,
                 company=self.company,
                 crumbs=(self.crumb,),
-                help="synchronization.md#now",
+                help="synchronization#now",
                 notices=[notice],
                 actions=[*self._coupling_actions(), Action("Cancel", self.crumb.url, icon="close")],
             ),
         )
 
-    def _uncoupled_notice(self) -> list[Notice]:
-        if not self.uncoupled:
+    def notices(self) -> list[Notice]:
+        """Say how many of the records are not coupled."""
+        if not self.count:
             return []
-        what = f"{counted(self.uncoupled, 'selected record')} {'is' if self.uncoupled == 1 else 'are'} not coupled"
-        text = f"{what}, and left as it is by this run." if self.uncoupled == 1 else f"{what}, and left as they are."
+        are = ("is", "is left as it is") if self.count == 1 else ("are", "are left as they are")
+        text = f"{counted(self.count, 'selected record')} {are[0]} not coupled, and {are[1]}."
         return [Notice(text, "warn", actions=[one for one in self._coupling_actions() if one.method == "post"])]
-
-    # -- the direction ------------------------------------------------------------------------------------------------
-
-    def _ask(self, found: Look | None, problem: str) -> HttpResponse:
-        notices = self._uncoupled_notice()
-        if problem:
-            notices.append(Notice(problem, "warn"))
-        for way, where in (("to", "in Dataverse"), ("from", "here")):
-            if found is not None and (losses := found.losses[way]):
-                label = "Send data update to Dataverse" if way == "to" else "Get data update from Dataverse"
-                notices.append(Notice(f"{label} would overwrite newer data {where}: {_told(losses)}.", "warn"))
-        return ask_direction(
-            self.request, self.company, f"{counted(self.selected.count, 'record')} of {self.mapping.name}",
-            self.selected, self.crumb, initial=found.way if found is not None else "merge", notices=notices,
-            tabs=[_what_changed(found)] if found is not None else [], carried={NAME: self.mapping.name},
-        )  # fmt: skip
-
-    # -- the warning --------------------------------------------------------------------------------------------------
-
-    def _warn(self, found: Look | None, problem: str) -> HttpResponse | None:
-        """Ask before newer data is overwritten; return None where none would be."""
-        way = self.way if self.asks_for_direction else _OF_MAPPING.get(Direction(self.mapping.direction), "to")
-        losses = found.losses[way] if found is not None else []
-        if not losses and not (problem and self.asks_for_direction):
-            return None
-        where = "in Dataverse" if way == "to" else "here"
-        text = f"Newer data {where} would be overwritten: {_told(losses)}." if losses else (
-            f"{problem} Newer data {where} may be overwritten."
-        )  # fmt: skip
-        values = {
-            "selection": self.selected.token, "way": self.way, "confirmed": "yes", NAME: self.mapping.name,
-        }  # fmt: skip
-        return render.confirm(
-            self.request,
-            title=TITLE,
-            text=text,
-            action=Action("Overwrite", self.request.path, "post", "sync", values=values),
-            back=self.crumb.url,
-            company=self.company,
-            careful=True,
-        )
-
-
-def _what_changed(found: Look) -> FastTab:
-    rows: list[list[Any]] = [[label, found.changed[side]] for side, label in _SIDES.items() if found.changed[side]]
-    if found.gone:
-        rows.append(["Deleted on one side", found.gone])
-    table = Table("What changed since the last synchronization", ("Pairs", "Number"), rows, numeric=frozenset({1}))
-    return FastTab("changed", "What changed since the last synchronization", table=table)
-
-
-def _told(losses: Sequence[Loss]) -> str:
-    """Return which records lose what: the first ones by name."""
-    named = "; ".join(f"{one.label} ({', '.join(one.fields)})" for one in losses[:_NAMED])
-    more = len(losses) - _NAMED
-    return f"{named}; and {counted(more, 'record')} more" if more > 0 else named

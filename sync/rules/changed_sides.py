@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
 from sync.rules.bases import LOCAL
 from sync.rules.plan import FieldRule
 from sync.rules.values import Problem, Value, ValueOrProblem
@@ -22,12 +22,13 @@ class Changed(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PairChanges:
     """changed: which sides hold a change that the mapping transfers; lost_there, lost_here: the fields whose newer
-    value a write there, or here, would replace.
+    value a write there, or here, would replace; lost_merged: those both sides changed of which merging keeps one.
     """
 
     changed: Changed
     lost_there: tuple[str, ...] = ()
     lost_here: tuple[str, ...] = ()
+    lost_merged: tuple[str, ...] = ()
 
 
 def pair_changes(
@@ -37,13 +38,15 @@ def pair_changes(
     remote_values: Mapping[str, ValueOrProblem],
     *,
     overwrites: bool,
+    conflict: ConflictOption = ConflictOption.ASK,
 ) -> PairChanges:
     """Return what changed of a pair. A field without history counts as changed on both sides.
 
     overwrites: a write replaces what differs, whatever changed; otherwise only what changed on the writing side.
+    conflict: the mapping's option; a field's own goes before it.
     """
-    here = there = False
-    lost_there, lost_here = [], []
+    here = there = waits = False
+    lost_there, lost_here, lost_merged = [], [], []
     for rule in rules:
         local, remote = local_values[rule.name], remote_values[rule.name]
         if local == remote and not isinstance(local, Problem):
@@ -58,8 +61,17 @@ def pair_changes(
             lost_there.append(rule.name)
         if comes_here and here_changed and known and (overwrites or there_changed):
             lost_here.append(rule.name)
+        if here_changed and there_changed and known:
+            option = rule.conflict or conflict
+            asks = rule.direction == Direction.BIDIRECTIONAL and option in (ConflictOption.ASK, ConflictOption.PERSON)
+            keeps = rule.keep_blank and (local is None or remote is None)
+            keeps |= rule.keeps_numbers and option != ConflictOption.SEND
+            waits |= asks and not keeps
+            if not asks and not keeps:
+                lost_merged.append(rule.name)
     changed = {(True, True): Changed.BOTH, (True, False): Changed.HERE, (False, True): Changed.THERE}
-    return PairChanges(changed.get((here, there), Changed.NEITHER), tuple(lost_there), tuple(lost_here))
+    merged = () if waits else tuple(lost_merged)  # of a pair that waits for a person nothing is written
+    return PairChanges(changed.get((here, there), Changed.NEITHER), tuple(lost_there), tuple(lost_here), merged)
 
 
 def default_way(changes: Iterable[Changed]) -> str:

@@ -28,7 +28,11 @@ class _DirectionForm(forms.Form):
         widget=forms.RadioSelect,
         initial="merge",
         choices=[
-            ("merge", "Merge data. Changes of both sides are kept; what both changed waits for you."),
+            (
+                "merge",
+                "Merge data. Changes of both sides are kept; what both changed goes by Resolve Update Conflicts, or "
+                "waits for you.",
+            ),
             ("to", "Send data update to Dataverse. Our values win wherever the two sides differ."),
             ("from", "Get data update from Dataverse. Its values win wherever the two sides differ."),
         ],
@@ -62,7 +66,7 @@ def ask_direction(
             TITLE,
             company=company,
             crumbs=(back,),
-            help="synchronization",
+            help="synchronization#now",
             form_url=request.path,
             notices=notices,
             fast_tabs=[FastTab("way", what, [Field(form_field=one) for one in form]), *tabs],

@@ -57,6 +57,10 @@ class Command(MappingCommand):
         )  # fmt: skip
         choice.add_argument("--value", metavar="TEXT", help="What the field gets on both sides; needs --field.")
         choice.add_argument("--deleted", choices=tuple(_DELETED), help="What becomes of pairs with a deleted side.")
+        parser.add_argument(
+            "--beyond-brake", action="store_true",
+            help="With `--deleted delete`: also more than a mapping's brake lets through.",
+        )  # fmt: skip
         parser.add_argument("--preview", action="store_true", help="Say what would be chosen, and choose nothing.")
 
     def run(self, options: dict[str, Any]) -> None:
@@ -65,7 +69,8 @@ class Command(MappingCommand):
         if options["what"] == "list":
             self._list(options)
         elif options["deleted"]:
-            self._start(lambda: _DELETED[options["deleted"]](undone=self._deleted(options), user=self.acting))
+            how = {"beyond_brake": True} if options["beyond_brake"] else {}
+            self._start(lambda: _DELETED[options["deleted"]](undone=self._deleted(options), user=self.acting, **how))
         elif options["value"] is not None:
             self._start(lambda: self._resolve_with_value(options))
         elif options["preview"]:
@@ -75,7 +80,7 @@ class Command(MappingCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         chosen = [name for name in ("take", "value", "deleted") if options[name] is not None]
-        if options["what"] == "list" and (chosen or options["preview"] or options["field"]):
+        if options["what"] == "list" and (chosen or any(options[one] for one in ("preview", "field", "beyond_brake"))):
             self.usage_error("conflicts list takes --mapping and --select alone.")
         if options["what"] == "resolve" and not chosen:
             self.usage_error("conflicts resolve needs one of --take, --value and --deleted.")
@@ -85,6 +90,10 @@ class Command(MappingCommand):
             self.usage_error("--preview is of a rule: it goes with --take.")
         if options["deleted"] and options["field"]:
             self.usage_error("--deleted is about whole records: it takes no --field.")
+        if options["deleted"] in ("delete", "uncouple") and not options["mapping"]:
+            self.usage_error(f"--deleted {options['deleted']} needs --mapping, and --select for some of its records.")
+        if options["beyond_brake"] and options["deleted"] != "delete":
+            self.usage_error("--beyond-brake goes with --deleted delete.")
         if options["select"] and not options["mapping"]:
             self.usage_error("--select needs --mapping, since records of several tables may have the same number.")
 

@@ -97,6 +97,11 @@ def test_one_field_of_one_record_takes_a_side_or_a_value(
         ("resolve", "--take", "here", "--select", "10000"),
         ("resolve", "--deleted", "restore", "--preview"),
         ("resolve", "--deleted", "restore", "--field", "city"),
+        ("resolve", "--deleted", "delete"),
+        ("resolve", "--deleted", "uncouple"),
+        ("resolve", "--deleted", "restore", "--beyond-brake"),
+        ("resolve", "--take", "here", "--beyond-brake"),
+        ("list", "--beyond-brake"),
         ("list", "--take", "here"),
     ],
 )
@@ -126,7 +131,7 @@ def test_pairs_with_a_deleted_side_are_listed_and_settled_too(
     assert (code, refused["error"]["reason"]) == (1, "brake")
     assert "the brake stops above 0" in refused["error"]["message"]
     assert "Customer 1" in accounts(remote)
-    (done,), code = spoken("skipped", "delete", "--company", company.name, *two, "--beyond-brake")
+    (done,), code = conflicts(company, "resolve", *two, "--deleted", "delete", "--beyond-brake")
     assert (code, [job["counters"]["deleted"] for job in done["jobs"]]) == (0, [1])
     assert "Customer 1" not in accounts(remote)
     assert Coupling.objects.count() == 2

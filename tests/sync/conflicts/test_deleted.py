@@ -61,6 +61,11 @@ def broken(
     return pairs
 
 
+def hidden_of(page: str) -> dict[str, str]:
+    """Return what the page's form sends of itself."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+
+
 def skipped(company: Company, what: str, *more: str) -> tuple[dict, int]:
     (told,), code = spoken("skipped", what, "--company", company.name, *more)
     return told, code
@@ -179,8 +184,8 @@ def test_the_page_asks_before_it_deletes_and_which_way_to_synchronize(
     selected = {"selected": [lines["10002"]]}
     asked = page_text(operator.post(page_url(company, "synchronize-undone"), selected))
     assert "Send data update to Dataverse" in asked
-    token = asked.split('name="selection" value="')[1].split('"')[0]
-    operator.post(page_url(company, "synchronize-undone"), {"selection": token, "way": "to"})
+    asked = page_text(operator.post(page_url(company, "synchronize-undone"), {**hidden_of(asked), "way": "to"}))
+    operator.post(page_url(company, "synchronize-undone"), hidden_of(asked))
     run_to_end(Job.objects.latest("pk"))
     assert "Nothing is left out" in page_text(operator.get(page_url(company, "skipped")))
 
@@ -193,8 +198,14 @@ def test_what_was_accepted_is_synchronized_from_its_own_list(
     line = UndoneRecord.objects.get()
     operator.post(page_url(company, "accept"), {"selected": [line.pk]})
     asked = page_text(operator.post(page_url(company, "synchronize-undone"), {"selected": [line.pk], "settled": "yes"}))
-    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', asked))
-    operator.post(page_url(company, "synchronize-undone"), {**hidden, "way": "to"})
+    assert re.search(r'name="way"[^>]*value="from"[^>]*checked', asked), "only the row changed"
+    assert "“Send data update to Dataverse” would overwrite newer data in Dataverse: 10000 Customer 0 (City)." in asked
+    before = Job.objects.count()
+    given = {**hidden_of(asked), "way": "to"}
+    warning = page_text(operator.post(page_url(company, "synchronize-undone"), given))
+    assert "Newer data in Dataverse would be overwritten: 10000 Customer 0 (City)." in warning
+    assert Job.objects.count() == before
+    operator.post(page_url(company, "synchronize-undone"), hidden_of(warning))
     run_to_end(Job.objects.latest("pk"))
     assert accounts(remote)["Customer 0"]["address1_city"] is None
     assert not UndoneRecord.objects.exists()

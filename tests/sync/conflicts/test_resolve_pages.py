@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job
@@ -140,6 +142,10 @@ def test_a_rule_is_previewed_before_it_is_carried_out(
     preview = page_text(operator.post(page_url(company, "resolve-rule"), asked))
     assert "1 field of 1 pair would be chosen. 1 record here and 0 rows in Dataverse would be written." in preview
     assert "Resolve 1 Field" in preview and "Phone No." in preview and Job.objects.count() == before
+    cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", preview.split("What each pair gets", 1)[1], re.DOTALL)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
+    assert told[:5] == ["Record", "Field", "Value here", "Value in Dataverse", "Result"]
+    assert told[5:10] == [f"{pair.no} {pair.name}", "Phone No.", "2", "3", "3"]
     pair.phone_no = "9"
     pair.save()
     synchronize(customers)
@@ -201,3 +207,54 @@ def test_the_list_of_what_is_undone_leads_to_both_logs_and_says_which_side_exist
     operator.post(page_url(company, "delete-couplings"), {"selected": [line.pk]})
     run_to_end(Job.objects.latest("pk"))
     assert not UndoneRecord.objects.exists()
+
+
+def test_of_many_pairs_the_preview_tells_the_first_ones(
+    company: Company,
+    pair: Customer,
+    operator: Client,
+    customers: IntegrationTableMapping,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sync.conflicts.resolving.FIRST", 0)
+    monkeypatch.setattr("sync.conflicts.conflicts_page.FIRST", 0)
+    asked = {"rule": "newest", "selected": [coupling_of(customers, pair).pk]}
+    assert "The first 0 of 1 pairs" in page_text(operator.post(page_url(company, "resolve-rule"), asked))
+
+
+def test_the_page_leads_to_the_policy_on_the_card_of_the_mapping(
+    company: Company, pair: Customer, operator: Client
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    (url,) = re.findall(r'<a[^>]*href="([^"]+)"[^>]*>\s*Make it the rule of the mapping', page)
+    assert "Resolve Update Conflicts" in page_text(operator.get(url)) and url.rstrip("/").endswith("CUSTOMER")
+
+
+def test_find_for_deleted_leads_back_to_the_list_that_it_was_chosen_on(company: Company, operator: Client) -> None:
+    for query, back in (({}, page_url(company, "skipped")), ({"list": "deleted"}, page_url(company, "conflicts"))):
+        asked = page_text(operator.get(page_url(company, "find-deleted"), query))
+        assert f'href="{back}' in asked and "on this list" not in asked
+        Coupling.objects.all().delete()
+        answer = operator.post(page_url(company, "find-deleted"), form_of(asked))
+        assert answer["Location"].partition("?")[0] == back
+
+
+def test_the_log_of_lines_of_several_mappings_or_of_a_row_alone_says_what_it_shows(
+    company: Company, customers: IntegrationTableMapping, operator: Client
+) -> None:
+    other = IntegrationTableMapping.objects.filter(company=company).exclude(pk=customers.pk).earliest("pk")
+    lines = [
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, integration_id=uuid4(), reason="validation", since=timezone.now()
+        )
+        for mapping in (customers, other)
+    ]
+
+    def log(*chosen: UndoneRecord) -> tuple[str, str]:
+        answer = operator.post(page_url(company, "left-out-log"), {"selected": [one.pk for one in chosen]})
+        return answer["Location"], page_text(operator.get(answer["Location"]))
+
+    url, page = log(*lines)
+    assert "mapping=" not in url and "these are the synchronizations of all mappings" in page
+    url, page = log(lines[0])
+    assert "mapping=CUSTOMER" in url and "no record here, so these are all synchronizations of CUSTOMER" in page

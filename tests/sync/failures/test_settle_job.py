@@ -123,8 +123,11 @@ def test_more_than_are_settled_at_once_are_asked_about_and_taken_up_by_a_job(com
     asked = page_text(operator.post(page_url(company, "failures-ignore"), given))
     token = asked.split('name="selection" value="')[1].split('"')[0]
     operator.post(page_url(company, "failures-ignore"), {"selection": token, "because": "closed"})
-    run_to_end(Job.objects.get(parameters__settle="ignore"))
+    job = run_to_end(Job.objects.get(parameters__settle="ignore"))
     assert not standing(company).exists()
+    page = page_text(operator.get(page_url(company, "failures"), {"settled": "yes"}))
+    assert "Ignored" in page and f"Tried by job {job.pk}" not in page
+    assert 'name="selected"' not in page and 'name="candidate-' not in page, "nothing is left to choose"
 
 
 def test_couplings_made_by_it_are_deleted_like_others(company, failed):

@@ -12,7 +12,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
-from sync.now import looking
+from sync import looking
 from tests.sync.conflicts.test_fields import connect_and_pair
 from tests.sync.conftest import (
     accounts,
@@ -58,8 +58,8 @@ def chosen_way(page: str) -> str:
 @pytest.mark.parametrize(
     ("here", "there", "way", "warned"),
     [
-        ("Köln", "", "to", ["Get data update from Dataverse would overwrite newer data here"]),
-        ("", "Ulm", "from", ["Send data update to Dataverse would overwrite newer data in Dataverse"]),
+        ("Köln", "", "to", ["“Get data update from Dataverse” would overwrite newer data here"]),
+        ("", "Ulm", "from", ["“Send data update to Dataverse” would overwrite newer data in Dataverse"]),
         ("Köln", "Ulm", "merge", ["would overwrite newer data here", "would overwrite newer data in Dataverse"]),
         ("", "", "merge", []),
     ],
@@ -162,7 +162,69 @@ def test_where_dataverse_does_not_answer_it_says_so_and_asks_before_it_may_overw
 def test_of_very_many_records_it_is_not_looked_at_which_side_changed(
     company: Company, pairs: list[Customer], operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.now.views.MOST", 1)
-    assert looking.MOST > 100
+    monkeypatch.setattr("sync.looking.MOST", 1)
+    assert looking.MOST == 1
     page = page_text(ask(operator, company, *pairs))
-    assert "Of more than 1 records it is not looked at" in page
+    assert "With more than 1 records it is not checked which side changed." in page
+
+
+@pytest.mark.parametrize("of_field", [False, True])
+def test_merging_is_warned_of_where_the_mapping_or_a_field_lets_a_side_win(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], operator: Client, remote: Sandbox,
+    of_field: bool,
+) -> None:  # fmt: skip
+    if of_field:
+        customers.fields.filter(field="city").update(update_conflict="get")
+    else:
+        update_mapping(company, update_conflict="get")
+    patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
+    pairs[0].city = "Köln"
+    pairs[0].save()
+    page = page_text(ask(operator, company, pairs[0]))
+    assert "“Merge data” would overwrite on one side what both sides changed" in page
+    before = Job.objects.count()
+    warning = page_text(ask(operator, company, **form_of(page), way="merge"))
+    assert "what both sides changed" in warning and "10000 Customer 0 (City)" in warning
+    assert Job.objects.count() == before
+    ask(operator, company, **form_of(warning))
+    run_to_end(Job.objects.latest("pk"))
+    pairs[0].refresh_from_db()
+    assert pairs[0].city == "Ulm"
+    pairs[1].city = "Köln"
+    pairs[1].save()
+    ask(operator, company, **form_of(page_text(ask(operator, company, pairs[1]))), way="merge")
+    assert counters(run_to_end(Job.objects.latest("pk"))) == {"modified": 1}, "nothing is lost: it goes at once"
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_mapping_of_one_way_asks_where_it_is_not_known_which_side_changed(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], operator: Client, many: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    update_mapping(company, direction="to_integration_table")
+    customers.fields.update(direction="to_integration_table")
+    if many:
+        monkeypatch.setattr("sync.looking.MOST", 1)
+    else:
+        make_unreachable(company)
+    before = Job.objects.count()
+    warning = page_text(ask(operator, company, *pairs))
+    assert Job.objects.count() == before and "Newer data in Dataverse may be overwritten." in warning
+    assert ("more than 1 records" if many else "Which side changed is not known now.") in warning
+    if many:
+        ask(operator, company, **form_of(warning))
+        run_to_end(Job.objects.latest("pk"))
+        assert Job.objects.count() > before
+
+
+def test_a_mapping_of_one_way_loses_the_same_whatever_way_is_chosen_for_others(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
+) -> None:
+    mapping = update_mapping(company, direction="to_integration_table")
+    patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
+    pairs[0].city = "Köln"
+    pairs[0].save()
+    found = looking.look([(mapping, [one.system_id for one in pairs])])
+    lost = [looking.Loss("10000 Customer 0", ("City",), looking.THERE)]
+    assert found.losses == {"merge": lost, "to": lost, "from": lost}
+    assert found.way == "merge", "it leaves the choice to mappings that go both ways"

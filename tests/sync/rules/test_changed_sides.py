@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
 from sync.rules.bases import LOCAL
 from sync.rules.changed_sides import Changed, PairChanges, default_way, pair_changes
 from sync.rules.plan import FieldRule
@@ -35,7 +35,44 @@ def test_what_changed_and_what_would_be_lost(
 ) -> None:  # fmt: skip
     known = {} if base is None else {"f": base}
     found = pair_changes([FieldRule("f", direction)], known, {"f": local}, {"f": remote}, overwrites=overwrites)
-    assert found == PairChanges(changed, ("f",) if lost_there else (), ("f",) if lost_here else ())
+    assert (found.changed, bool(found.lost_there), bool(found.lost_here)) == (changed, lost_there, lost_here)
+
+
+ASK, SEND, GET, NEWEST, PERSON = (
+    ConflictOption.ASK, ConflictOption.SEND, ConflictOption.GET, ConflictOption.NEWEST, ConflictOption.PERSON,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "conflict", "local", "remote", "lost"),
+    [
+        (FieldRule("f"), ASK, "b", "c", False),
+        (FieldRule("f"), SEND, "b", "c", True),
+        (FieldRule("f"), GET, "b", "c", True),
+        (FieldRule("f"), NEWEST, "b", "c", True),
+        (FieldRule("f"), GET, "b", "a", False),
+        (FieldRule("f"), GET, "b", "b", False),
+        (FieldRule("f", conflict=GET), ASK, "b", "c", True),
+        (FieldRule("f", conflict=PERSON), GET, "b", "c", False),
+        (FieldRule("f", keep_blank=True), GET, "b", None, False),
+        (FieldRule("f", TO), ASK, "b", "c", True),
+        (FieldRule("f", TO, identifies=True), ASK, "b", "c", False),
+        (FieldRule("f", TO, identifies=True), SEND, "b", "c", True),
+    ],
+)
+def test_merging_loses_what_both_changed_and_no_person_is_asked_about(
+    rule: FieldRule, conflict: ConflictOption, local: str, remote: str | None, lost: bool
+) -> None:
+    found = pair_changes([rule], {"f": "a"}, {"f": local}, {"f": remote}, overwrites=True, conflict=conflict)
+    assert bool(found.lost_merged) == lost
+
+
+def test_a_pair_that_waits_for_a_person_about_one_field_loses_nothing_by_merging() -> None:
+    rules = [FieldRule("f", conflict=GET), FieldRule("g")]
+    found = pair_changes(
+        rules, {"f": "a", "g": "a"}, {"f": "b", "g": "b"}, {"f": "c", "g": "c"}, overwrites=True, conflict=ASK
+    )
+    assert not found.lost_merged
 
 
 def test_a_side_that_reads_otherwise_by_its_rules_is_compared_with_its_own_base() -> None:

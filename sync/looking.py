@@ -4,11 +4,11 @@ It reads both sides as a run does, and writes nothing. So many records at most; 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from sync.engine.decisions import Decider
@@ -18,34 +18,45 @@ from sync.rules.changed_sides import Changed, PairChanges, default_way, pair_cha
 
 MOST = 500
 """So many records are looked at."""
+HERE, THERE = "here", "in Dataverse"
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Newer values of a record that would be overwritten, by the captions of their fields."""
+    """Newer values of a record that would be overwritten, by the captions of their fields. where: "here"."""
 
     label: str
     fields: tuple[str, ...]
+    where: str = ""
 
 
 @dataclass
 class Look:
     """What a look found. changed: how many pairs changed on which side; gone: those a side of which was deleted;
-    losses: by way, what it would overwrite.
+    losses: by way, what it would overwrite; sides: what changed of pairs that may go both ways.
     """
 
     changed: Counter[Changed] = field(default_factory=Counter)
     gone: int = 0
-    losses: dict[str, list[Loss]] = field(default_factory=lambda: {"to": [], "from": []})
+    losses: dict[str, list[Loss]] = field(default_factory=lambda: {"merge": [], "to": [], "from": []})
+    sides: set[Changed] = field(default_factory=set)
 
     @property
     def way(self) -> str:
         """The way by default."""
-        return default_way(one for one, count in self.changed.items() if count)
+        return default_way(self.sides)
 
 
-def look(mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> Look:
-    """Look at the pairs of these records. Raises Refusal, DataverseError."""
+def look(asked: Iterable[tuple[IntegrationTableMapping, Sequence[UUID]]]) -> Look:
+    """Look at the pairs of these records, by mapping. Raises Refusal, DataverseError."""
+    found = Look()
+    for mapping, ids in asked:
+        if mapping.uid_kind != "option":
+            _look(found, mapping, ids)
+    return found
+
+
+def _look(found: Look, mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> None:
     gateway = Gateway(mapping.company)
     decider = Decider(mapping, gateway, Options())
     couplings = read_couplings(decider.reader.couplings.filter(local_id__in=ids, pending=False))
@@ -54,18 +65,29 @@ def look(mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> Look:
     decider.fields.prepare(
         [pair.local.values for pair in pairs if pair.local], [pair.remote.values for pair in pairs if pair.remote]
     )
-    found = Look()
     for pair in pairs:
         changes = _changes(decider, pair)
         if changes is None:
             found.gone += 1
             continue
         found.changed[changes.changed] += 1
-        for way, names in (("to", changes.lost_there), ("from", changes.lost_here)):
-            if names:
-                captions = tuple(decider.fields.specs[name].caption for name in names)
-                found.losses[way].append(Loss(" ".join(pair.key_and_name).strip(), captions))
-    return found
+        if mapping.direction == Direction.BIDIRECTIONAL:
+            found.sides.add(changes.changed)
+        for ways, names, where in _losses(Direction(mapping.direction), changes):
+            captions = tuple(decider.fields.specs[name].caption for name in names)
+            for way in ways if names else ():
+                found.losses[way].append(Loss(" ".join(pair.key_and_name).strip(), captions, where))
+
+
+def _losses(direction: Direction, changes: PairChanges) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:
+    """Return by which ways which fields are lost, and where. A mapping of one way goes that, whatever is chosen."""
+    if direction == Direction.BIDIRECTIONAL:
+        return [
+            (("to",), changes.lost_there, THERE), (("from",), changes.lost_here, HERE),
+            (("merge",), changes.lost_merged, ""),
+        ]  # fmt: skip
+    every = ("merge", "to", "from")
+    return [(every, changes.lost_there, THERE) if direction == Direction.TO else (every, changes.lost_here, HERE)]
 
 
 def _changes(decider: Decider, pair: Pair) -> PairChanges | None:
@@ -75,4 +97,5 @@ def _changes(decider: Decider, pair: Pair) -> PairChanges | None:
     return pair_changes(
         decider.rules, pair.base, decider.values.local_values(pair.local), decider.values.remote_values(pair.remote),
         overwrites=decider.mapping.direction == Direction.BIDIRECTIONAL,
+        conflict=ConflictOption(decider.mapping.update_conflict),
     )  # fmt: skip
