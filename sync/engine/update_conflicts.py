@@ -7,6 +7,7 @@ changed both sides last; and each is decided again, now that it is known which s
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from sync.engine.field_specs import Fields
@@ -16,9 +17,9 @@ from sync.engine.pairs import Pair, PairReader, Record
 from sync.engine.recorder import display_value
 from sync.models import ConflictChoice
 from sync.rules.changes import keep_local, keep_remote
-from sync.rules.plan import Conflict, Decision, FieldConflict, Picked, Write
-from sync.rules.resolving import Choice, Refused, newer, pick, seen
-from sync.rules.values import Side, ValueOrProblem
+from sync.rules.plan import NO_VALUE, Conflict, Decision, FieldConflict, Picked, Put, Write
+from sync.rules.resolving import Choice, Refused, has_common, newer, pick, refuse_if_other, seen
+from sync.rules.values import Problem, Side, ValueOrProblem
 
 Aside = tuple[Pair, Record, SideValues]
 
@@ -35,9 +36,10 @@ class UpdateConflicts:
         *,
         job_id: int,
         by_choice: bool,
+        allowed: Direction = Direction.BIDIRECTIONAL,
     ) -> None:
         self.mapping, self.gateway, self.fields, self.reader = mapping, gateway, fields, reader
-        self.job_id, self.by_choice = job_id, by_choice
+        self.job_id, self.by_choice, self.allowed = job_id, by_choice, allowed
         self._choices: dict[int, dict[str, Choice]] = {}
         self._refused: dict[int, list[str]] = {}
         self._aside: list[Aside] = []
@@ -60,9 +62,20 @@ class UpdateConflicts:
         refused: list[str] = []
         for name, choice in self._choices.get(pair.coupling.id, {}).items():
             spec = self.fields.specs.get(name)
-            if spec is None or sides.local_values[name] == sides.remote_values[name]:
+            if spec is None:
+                refused.append(
+                    f"{name.partition(':')[0]} is not synchronized by the mapping any more, so the choice for it was not "
+                    "carried out. Change the record or the row by hand, or map the field again."
+                )
                 continue
-            what = pick(choice, spec, pair.base, sides.local_values[name], sides.remote_values[name])
+            local, remote = sides.local_values[name], sides.remote_values[name]
+            what: ConflictOption | Put | Refused | None
+            if local == remote and not isinstance(local, Problem):
+                what = refuse_if_other(choice, spec, pair.base, local)
+            else:
+                what = pick(choice, spec, pair.base, local, remote, self.allowed)
+            if what is None:
+                continue
             if isinstance(what, Refused):
                 refused.append(what.sentence)
             else:
@@ -117,7 +130,7 @@ class UpdateConflicts:
             for name, spec in links.items():
                 if name in choices and choices[name].text:
                     records.append({spec.local_name: choices[name].text.strip()})
-                if isinstance(known := pair.base.get(name), str):
+                if isinstance(known := pair.base.get(name), str) and known != NO_VALUE:
                     rows.append({spec.column.name: known})
         if records or rows:
             self.fields.prepare(records, rows)
@@ -139,7 +152,7 @@ class UpdateConflicts:
         known: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, Any]:
         spec, values = self.fields.specs[one.name], pair.local.values if pair.local is not None else {}
-        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), one.name in pair.base
+        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), has_common(pair.base, one.name)
         here = _changed(stored, "here", one.local, last.of_field(spec.local_name))
         there = _changed(stored, "there", one.remote, last.there)
         base_at = pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at else ""

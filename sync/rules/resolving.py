@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.vocabulary import ConflictOption, Word
+from core.vocabulary import ConflictOption, Direction, Word
 from sync.rules.canonical import FieldSpec, canonical_local
 from sync.rules.changes import local_value
-from sync.rules.plan import Put
+from sync.rules.plan import NO_VALUE, Put
 from sync.rules.quotes import quote
 from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
 
@@ -93,22 +93,26 @@ def typed(field: LocalColumn, text: str) -> Any:
 
 
 def pick(
-    choice: Choice, spec: FieldSpec, base: Mapping[str, Value], local: ValueOrProblem, remote: ValueOrProblem
+    choice: Choice,
+    spec: FieldSpec,
+    base: Mapping[str, Value],
+    local: ValueOrProblem,
+    remote: ValueOrProblem,
+    allowed: Direction = Direction.BIDIRECTIONAL,
 ) -> ConflictOption | Put | Refused:
-    """Return what the plan makes of a choice; or why it is not carried out."""
-    target: Value = choice.here if choice.take is Take.HERE else choice.there
-    if choice.take is Take.COMMON:
-        if spec.name not in base:
-            return Refused(f"{spec.caption} has no last common value: the two were never alike.")
-        target = base[spec.name]
-    elif choice.take is Take.VALUE:
-        try:
-            found = canonical_local(spec, typed(spec.field, choice.text)) if spec.field is not None else None
-        except ValueError as error:
-            return Refused(str(error))
-        if isinstance(found, Problem):
-            return Refused(found.user_message)
-        target = found
+    """Return what the plan makes of a choice; or why it is not carried out. allowed: which way the job may write."""
+    if spec.direction != Direction.BIDIRECTIONAL or allowed != Direction.BIDIRECTIONAL:
+        return Refused(
+            f"{spec.caption} is not synchronized both ways any more, so the choice was not carried out. Change the "
+            "record or the row by hand."
+        )
+    target = _target(choice, spec, base)
+    if isinstance(target, Refused):
+        return target
+    if target is None and spec.not_null and remote is not None:
+        return Refused(
+            f"{spec.caption} cannot be made blank in Dataverse, so the choice was not carried out. Choose a value."
+        )
     for where, before, now in (("here", choice.here, seen(local)), ("in Dataverse", choice.there, seen(remote))):
         if now not in (before, target):
             return Refused(
@@ -118,6 +122,41 @@ def pick(
     if choice.take is Take.HERE:
         return ConflictOption.SEND
     return ConflictOption.GET if choice.take is Take.THERE else Put(target)
+
+
+def _target(choice: Choice, spec: FieldSpec, base: Mapping[str, Value]) -> Value | Refused:
+    """Return the value that a choice means for both sides."""
+    if choice.take is Take.COMMON:
+        if not has_common(base, spec.name):
+            return Refused(f"{spec.caption} has no last common value: the two were never alike.")
+        return base[spec.name]
+    if choice.take is not Take.VALUE:
+        return choice.here if choice.take is Take.HERE else choice.there
+    try:
+        found = canonical_local(spec, typed(spec.field, choice.text)) if spec.field is not None else None
+    except ValueError as error:
+        return Refused(str(error))
+    return Refused(found.user_message) if isinstance(found, Problem) else found
+
+
+def has_common(base: Mapping[str, Value], name: str) -> bool:
+    """Return whether a field has a last common value, which one that could not be transferred is not."""
+    return name in base and base[name] != NO_VALUE
+
+
+def refuse_if_other(choice: Choice, spec: FieldSpec, base: Mapping[str, Value], value: Value) -> Refused | None:
+    """Return why a choice is not carried out for a field of which both sides hold this value now; None where it is
+    the chosen one.
+    """
+    target = _target(choice, spec, base)
+    if isinstance(target, Refused):
+        return target
+    if target == value:
+        return None
+    return Refused(
+        f"{spec.caption} became {_told(value)} on both sides after it was chosen, so the choice of {_told(target)} was "
+        "not carried out. Change the record if it is to be another value."
+    )
 
 
 def _told(value: Value) -> str:

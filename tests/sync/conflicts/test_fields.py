@@ -311,3 +311,33 @@ def test_a_reference_takes_the_last_common_row_or_one_that_is_typed_by_its_code(
     pairs[0].refresh_from_db()
     assert pairs[0].currency_code == result
     assert accounts(remote)["Customer 0"]["_transactioncurrencyid_value"] == rows[result]
+
+
+def test_a_choice_for_a_field_that_became_another_value_on_both_sides_says_so(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User,
+) -> None:  # fmt: skip
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm"})
+    synchronize(customers)
+    (pair,) = standing(company)
+    chosen = {pair.coupling_id: {CITY: pair.fields[0].choice(Take.VALUE, "Trier")}}
+    (job,) = resolve(company=company, chosen=chosen, user=ada)
+    edit(pairs[0], {"city": "Hof"}, {"address1_city": "Hof"})
+    job = run_to_end(job)
+    assert "City became “Hof” on both sides after it was chosen" in job.outcomes.get().message
+    assert both(pairs[0], remote)[:2] == ("Hof", "Hof") and standing(company) == []
+
+
+def test_a_choice_for_a_field_that_is_not_mapped_any_more_says_so(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User,
+) -> None:  # fmt: skip
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm"})
+    synchronize(customers)
+    (pair,) = standing(company)
+    chosen = {pair.coupling_id: {CITY: pair.fields[0].choice(Take.VALUE, "Trier")}}
+    (job,) = resolve(company=company, chosen=chosen, user=ada)
+    IntegrationFieldMapping.objects.filter(mapping=customers, integration_field="address1_city").delete()
+    job = run_to_end(job)
+    assert "city is not synchronized by the mapping any more" in job.outcomes.get().message
+    assert both(pairs[0], remote)[:2] == ("Köln", "Ulm")
