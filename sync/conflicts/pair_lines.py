@@ -125,8 +125,7 @@ class PairLines:
         options = [
             Option("here", "Value here", one.here, when_and_who(one.here_at, one.here_by), newer is Side.LOCAL),
             Option(
-                "there", "Value in Dataverse", one.there, when_and_who(one.there_at, one.there_by),
-                newer is Side.INTEGRATION,
+                "there", "Value in Dataverse", one.there, told_there(one), newer is Side.INTEGRATION,
             ),
         ]  # fmt: skip
         if one.has_base:
@@ -159,6 +158,12 @@ def _entry(column: LocalColumn | None) -> tuple[str, Sequence[tuple[str, str]], 
     if column.type == "boolean":
         return "select", (("Yes", "Yes"), ("No", "No")), None
     return "date" if column.type == "date" else "text", (), column.max_length
+
+
+def told_there(one: StandingField) -> str:
+    """Return when and by whom a value in Dataverse was changed, or its row, where no more is known."""
+    told = when_and_who(one.there_at, one.there_by)
+    return f"row changed {told}" if one.of_row and told else told
 
 
 def when_and_who(at: datetime | None, by: str) -> str:

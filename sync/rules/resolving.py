@@ -7,7 +7,7 @@ out, and the person reads what changed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.vocabulary import ConflictOption, Direction, Word
@@ -18,6 +18,7 @@ from sync.rules.quotes import quote
 from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
 
 _NEEDED = {"integer": "a whole number", "number": "a number", "date": "a date (2026-01-31)", "boolean": "Yes or No"}
+_AT_ONCE = timedelta(seconds=1)
 UNKNOWN = "\x1f"
 """Stands for a value that cannot be transferred, in what a person saw."""
 
@@ -164,10 +165,23 @@ def _told(value: Value) -> str:
 
 
 def newer(here_at: datetime | None, there_at: datetime | None) -> Side | None:
-    """Return the side that was changed last; None where it is not known, or both were at once."""
-    if here_at is None or there_at is None or here_at == there_at:
+    """Return the side that was changed last; None where it is not known, or both were at once: two clocks told it."""
+    if here_at is None or there_at is None or abs(here_at - there_at) < _AT_ONCE:
         return None
     return Side.LOCAL if here_at > there_at else Side.INTEGRATION
+
+
+def changed_there(
+    base: Mapping[str, Value], local: Mapping[str, ValueOrProblem], remote: Mapping[str, ValueOrProblem]
+) -> set[str]:
+    """Return the fields of which the row holds another value than its last common one, or than the record without one.
+
+    Of the row it is known alone when it was changed last: with several of these, not which of them was changed then.
+    """
+    return {
+        name for name, value in remote.items()
+        if (NO_VALUE if isinstance(value, Problem) else value) != base.get(name, local.get(name))
+    }  # fmt: skip
 
 
 def take_by_rule(rule: Rule, newest: Side | None, *, has_base: bool) -> Take | None:

@@ -1,7 +1,7 @@
 """What a person chose for single fields, as pure decisions: tables of cases."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from sync.rules.resolving import (
     Refused,
     Rule,
     Take,
+    changed_there,
     newer,
     pick,
     refuse_if_other,
@@ -169,7 +170,7 @@ def test_a_choice_for_sides_that_became_alike_is_done_only_where_they_hold_what_
 ) -> None:
     found = refuse_if_other(Choice(take, "Köln", "Ulm", text), CITY, {CITY.name: "Bonn"}, now)
     assert (found is not None) == refused
-    assert found is None or "City became" in found.sentence and "Change the record" in found.sentence
+    assert found is None or ("City became" in found.sentence and "Change the record" in found.sentence)
 
 
 @pytest.mark.parametrize(
@@ -262,9 +263,38 @@ def test_a_rule_takes_a_side_for_every_field_it_can_tell_one_for(
 
 @pytest.mark.parametrize(
     ("here", "there", "expected"),
-    [(EARLY, LATE, THERE), (LATE, EARLY, HERE), (LATE, LATE, None), (None, LATE, None), (EARLY, None, None)],
+    [
+        (EARLY, LATE, THERE),
+        (LATE, EARLY, HERE),
+        (LATE, LATE, None),
+        (None, LATE, None),
+        (EARLY, None, None),
+        (EARLY, EARLY + timedelta(milliseconds=999), None),
+        (EARLY, EARLY + timedelta(seconds=1), THERE),
+    ],
 )
 def test_the_newer_side_is_the_one_changed_later(
     here: datetime | None, there: datetime | None, expected: Side | None
 ) -> None:
     assert newer(here, there) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "remote", "expected"),
+    [
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "3", "b": "1"}, {"a"}),
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        # What was changed here alone says nothing of the row.
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "5"}, {"a": "3", "b": "1"}, {"a"}),
+        # Both sides got the same value: the row was changed all the same.
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "4"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        # Without a last common value, what differs may have been changed.
+        ({}, {"a": "2", "b": "1"}, {"a": "3", "b": "1"}, {"a"}),
+        ({}, {"a": "2", "b": "1"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        ({"a": None}, {"a": "2"}, {"a": None}, set()),
+    ],
+)
+def test_what_the_row_holds_anew_is_told_from_what_it_held(
+    base: dict[str, str | None], local: dict[str, str], remote: dict[str, str | None], expected: set[str]
+) -> None:
+    assert changed_there(base, local, remote) == expected
