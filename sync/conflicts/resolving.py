@@ -123,7 +123,7 @@ def _apply(plan: RulePlan, standing: Standing, field_name: str, local: str) -> N
     for one in standing.fields:
         if (field_name and one.name != field_name) or (local and one.local != local):
             continue
-        take = take_by_rule(plan.rule, one.newer, has_base=one.has_base)
+        take = take_by_rule(plan.rule, one.newer, has_base=one.has_base) if one.known else None
         plan.fields.setdefault(one.caption, Counter())[take.value if take else ""] += 1
         if take is None:
             continue

@@ -59,6 +59,11 @@ class Standing:
     since: datetime | None
     fields: tuple[StandingField, ...]
 
+    @property
+    def known(self) -> bool:
+        """Whether what both sides hold is known as it is compared, of all fields; else the next run finds it out."""
+        return all(one.known for one in self.fields)
+
 
 def read_conflict(coupling_id: int, mapping_id: int, conflict: Mapping[str, Any] | None) -> Standing:
     """Return what a pair keeps of its conflict."""
