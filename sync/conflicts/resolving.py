@@ -30,6 +30,8 @@ from sync.start.services import start_synchronization
 Chosen = Mapping[int, Mapping[str, Choice]]
 """By coupling: by field, what a person chose."""
 _PART = 500
+MOST_ON_A_PAGE = 5_000
+"""Pairs that a rule is planned for while a page is made; a command takes as many as there are."""
 
 
 @transaction.atomic
@@ -116,6 +118,17 @@ def plan_rule(bases: "QuerySet[CouplingBase]", rule: Rule, *, field_name: str = 
         _apply(plan, standing, field_name, local)
     plan.digest = seen.hexdigest()[:32]
     return plan
+
+
+def require_few(count: int) -> None:
+    """Raise Refusal where so many pairs are more than a page can plan a rule for."""
+    if count > MOST_ON_A_PAGE:
+        raise NotUsable(
+            f"{counted(count, 'pair')} would be chosen for, and a page does so for {MOST_ON_A_PAGE:,} at most, so "
+            "nothing was chosen.",
+            "Filter the list by mapping and select what matches, or use manage.py conflicts resolve, which takes as "
+            "many as there are.",
+        )
 
 
 def _apply(plan: RulePlan, standing: Standing, field_name: str, local: str) -> None:

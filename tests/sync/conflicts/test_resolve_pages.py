@@ -11,6 +11,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.conflicts import resolving
 from sync.conflicts.resolving import plan_rule
 from sync.conflicts.standing import conflicts_of
 from sync.models import ConflictChoice
@@ -238,3 +239,16 @@ def test_a_conflict_from_before_choices_by_field_is_shown_without_them_until_it_
     assert (plan.count, plan.waiting) == (0, 2)
     synchronize(customers, selection=[pair.system_id])
     assert len(keys_of(page_text(operator.get(page_url(company, "conflicts"))))) == 2
+
+
+@pytest.mark.parametrize("asked", [("resolve", {"choice": "get"}), ("resolve-rule", {"rule": "there"})])
+def test_a_page_does_not_choose_for_more_pairs_than_it_can(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client,
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[str, dict[str, str]],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(resolving, "MOST_ON_A_PAGE", 0)
+    before, (name, form) = Job.objects.count(), asked
+    operator.post(page_url(company, name), {**form, "selected": [str(coupling_of(customers, pair).pk)]})
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    assert "1 pair would be chosen for" in page and "Filter the list by mapping" in page
+    assert Job.objects.count() == before
