@@ -135,7 +135,7 @@ class ConflictChoice(models.Model):
 
     expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="+")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="conflict_choices")
     # Couplings are deleted in bulk by rooms that do not know this table; what is left over is never read.
     coupling_id = models.BigIntegerField()
     fields = models.JSONField(help_text="By field, the choice and what both sides had then (sync.rules.resolving).")

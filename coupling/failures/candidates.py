@@ -13,6 +13,7 @@ from uuid import UUID
 
 from connection_setup.connection.state import connection_of
 from connection_setup.setup.menus import row_url
+from core.moments import read_moment
 from core.refusals import Explained, Refusal
 from coupling.couplings.by_hand import RowsSeen, SeenRow
 from coupling.couplings.by_hand_rules import Pair
@@ -282,8 +283,8 @@ class _Reading:
         """Return whether a row was changed, or deleted, after its record was ignored."""
         if ignored_at is None:
             return False
-        changed_at = str(one.values.get(self.mapping.modified_on_column) or "")
-        return one.gone or (changed_at != "" and datetime.fromisoformat(changed_at) > ignored_at)
+        changed_at = read_moment(one.values.get(self.mapping.modified_on_column))
+        return one.gone or (changed_at is not None and changed_at > ignored_at)
 
     def _url(self, row_id: UUID) -> str:
         if not self.connection.environment_url:

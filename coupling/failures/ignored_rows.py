@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from core.moments import read_moment
 from coupling.failures import services
 from coupling.failures.standing import candidates_of
 from coupling.gateway import Gateway
@@ -49,7 +50,7 @@ class IgnoredRows:
         if not ids or not column:
             return {}
         rows = self.gateway.read(self.mapping, [column], ids).values()
-        return {row.id: datetime.fromisoformat(str(row.values[column])) for row in rows if row.values.get(column)}
+        return {row.id: at for row in rows if (at := read_moment(row.values.get(column))) is not None}
 
     @cached_property
     def _by_row(self) -> dict[UUID, list[tuple[int, datetime]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from coupling.models import CouplingBase
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import CouplingCells
-from sync.conflicts.pair_lines import CHOICE, SEEN, TYPED, Given, column_of, unsign
+from sync.conflicts.pair_lines import CHOICE, SEEN, TYPED, Given, column_of, key_of, unsign
 from sync.conflicts.standing import StandingField, conflicts_of, read_conflict
 from sync.rules.quotes import quote
 from sync.rules.resolving import Choice, Take, typed
@@ -46,18 +46,20 @@ def read_choices(
         standing = {} if row is None else {
             one.name: one for one in read_conflict(pk, row.mapping_id, row.conflict).fields
         }  # fmt: skip
-        for at, (name, here, there, here_told, there_told) in enumerate(fields):
-            take, text = (whole, "") if whole is not None else _given(values, f"{pk}-{at}")
+        for name, here, there, here_told, there_told in fields:
+            take, text = (whole, "") if whole is not None else _given(values, key_of(pk, name))
             if take is None:
                 continue
             now = standing.get(name)
             label = cells.text(row) if row is not None else "A pair"
             if row is None or now is None:
                 found.changed.append(f"{label}: {name.split(':')[0]} does not wait for a choice any more.")
+            elif not now.known:
+                found.changed.append(f"{label}: {now.caption} is compared by the next run. Choose after it.")
             elif (now.here_value, now.there_value) != (here, there):
                 found.changed.append(_changed(label, now, here_told, there_told))
             else:
-                _take(found, row, now, f"{pk}-{at}", take, text)
+                _take(found, row, now, key_of(pk, name), take, text)
     return found
 
 

@@ -1,5 +1,6 @@
 """Pairs with conflicts as their page shows them: each field with its three values, who and when, and the choice."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,6 +70,8 @@ class PairLine:
     fields: Sequence[FieldLine]
     row_url: str
     history_url: str
+    known: bool = True
+    """Whether choices can be made; else the next run compares it first."""
 
     @property
     def chosen(self) -> int:
@@ -111,22 +114,21 @@ class PairLines:
             parts: dict[str, Any] = {"table": coupling.table, "system_id": coupling.local_id}
             url = company_url("records:card", self.company, **parts)
             history = company_url("sync:record-history", self.company, **parts)
-        fields = [self._field(row, at, one) for at, one in enumerate(standing.fields)]
+        fields = [self._field(row, one) for one in standing.fields]
         there = row_url(self.connection, mapping.integration_table, mapping.entity_set, coupling.integration_id)
         return PairLine(
             row.pk, self.cells.text(row), url, mapping.name, time_ago(standing.since), sign(standing), fields, there,
-            history,
+            history, standing.known,
         )  # fmt: skip
 
-    def _field(self, row: CouplingBase, at: int, one: StandingField) -> FieldLine:
-        key = f"{row.pk}-{at}"
+    def _field(self, row: CouplingBase, one: StandingField) -> FieldLine:
+        key = key_of(row.pk, one.name)
         given, newer = self.given.values, one.newer
         chosen = given.get(CHOICE + key, "")
         options = [
             Option("here", "Value here", one.here, when_and_who(one.here_at, one.here_by), newer is Side.LOCAL),
             Option(
-                "there", "Value in Dataverse", one.there, when_and_who(one.there_at, one.there_by),
-                newer is Side.INTEGRATION,
+                "there", "Value in Dataverse", one.there, told_there(one), newer is Side.INTEGRATION,
             ),
         ]  # fmt: skip
         if one.has_base:
@@ -140,6 +142,11 @@ class PairLines:
             key, one.caption, options, *_entry(column), given.get(TYPED + key, ""), chosen == Take.VALUE,
             self.given.errors.get(key, ""),
         )  # fmt: skip
+
+
+def key_of(pk: int, name: str) -> str:
+    """Return what a field of a pair is called in the form, whatever other fields of the pair conflict."""
+    return f"{pk}-{int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)}"
 
 
 def column_of(row: CouplingBase, one: StandingField) -> LocalColumn | None:
@@ -159,6 +166,12 @@ def _entry(column: LocalColumn | None) -> tuple[str, Sequence[tuple[str, str]], 
     if column.type == "boolean":
         return "select", (("Yes", "Yes"), ("No", "No")), None
     return "date" if column.type == "date" else "text", (), column.max_length
+
+
+def told_there(one: StandingField) -> str:
+    """Return when and by whom a value in Dataverse was changed, or its row, where no more is known."""
+    told = when_and_who(one.there_at, one.there_by)
+    return f"row changed {told}" if one.of_row and told else told
 
 
 def when_and_who(at: datetime | None, by: str) -> str:

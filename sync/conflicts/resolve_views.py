@@ -81,6 +81,8 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
     selected = listing.selected(request, conflicts_listing(owner))
     if not selected:
         return listing.nothing_selected(request, back)
+    if _too_many(request, selected):
+        return HttpResponseRedirect(back)
     chosen = resolving.plan_rule(selected.rows, rule).chosen
     if not selected.all_matching:  # of pairs on the page it is known what the person saw
         given = read_choices(owner, request.POST.dict(), whole=Take(rule.value), among=set(selected.ids))
@@ -96,6 +98,16 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return redirect_to_jobs(request, owner, started, back)
+
+
+def _too_many(request: HttpRequest, selected: listing.Selection) -> bool:
+    """Say where more pairs are selected than a page chooses for; return whether it is so."""
+    try:
+        resolving.require_few(selected.count)
+    except Refusal as error:
+        messages.error(request, error.user_message)
+        return True
+    return False
 
 
 def _carry_out(
@@ -127,6 +139,8 @@ def resolve_rule(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     word, name = request.POST.get("rule", ""), request.POST.get("field", "")
     rule = Rule(word) if word in Rule.values else Rule.NEWEST
+    if _too_many(request, selected):
+        return HttpResponseRedirect(back)
     if (seen := request.POST.get("seen", "")) and (done := _carry_out(request, owner, selected, rule, name, seen)):
         return done
     plan = resolving.plan_rule(selected.rows, rule, field_name=name)

@@ -32,6 +32,8 @@ Chosen = Mapping[int, Mapping[str, Choice]]
 FIRST = 50
 """Pairs of which a plan tells each field."""
 _PART = 500
+MOST_ON_A_PAGE = 5_000
+"""Pairs that a rule is planned for while a page is made; a command takes as many as there are."""
 
 
 @transaction.atomic
@@ -124,12 +126,23 @@ def plan_rule(bases: "QuerySet[CouplingBase]", rule: Rule, *, field_name: str = 
     return plan
 
 
+def require_few(count: int) -> None:
+    """Raise Refusal where so many pairs are more than a page can plan a rule for."""
+    if count > MOST_ON_A_PAGE:
+        raise NotUsable(
+            f"{counted(count, 'pair')} would be chosen for, and a page does so for {MOST_ON_A_PAGE:,} at most, so "
+            "nothing was chosen.",
+            "Filter the list by mapping and select what matches, or use manage.py conflicts resolve, which takes as "
+            "many as there are.",
+        )
+
+
 def _apply(plan: RulePlan, standing: Standing, field_name: str, local: str) -> None:
     writes_here = writes_there = looked = False
     for one in standing.fields:
         if (field_name and one.name != field_name) or (local and one.local != local):
             continue
-        take = take_by_rule(plan.rule, one.newer, has_base=one.has_base)
+        take = take_by_rule(plan.rule, one.newer, has_base=one.has_base) if one.known else None
         looked = True
         if standing.coupling_id in plan.first or len(plan.first) < FIRST:
             plan.first.setdefault(standing.coupling_id, []).append((one, take))

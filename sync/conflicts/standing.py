@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Func, IntegerField, QuerySet
 
+from core.moments import read_moment
 from coupling.models import CouplingBase
 from masterdata.models import Company
 from sync.rules.changes import code_of, told
@@ -34,11 +35,15 @@ class StandingField:
     there_at: datetime | None
     there_by: str
     base_at: datetime | None
+    of_row: bool = False
+    """Whether `there_at` is when the row was changed, maybe in another column."""
+    known: bool = True
+    """Whether what both sides hold is known as it is compared; else the next run finds it out."""
 
     @property
     def newer(self) -> Side | None:
         """The side that was changed last, as far as that is known."""
-        return newer(self.here_at, self.there_at)
+        return None if self.of_row else newer(self.here_at, self.there_at)
 
     def choice(self, take: Take, text: str = "") -> Choice:
         """Return a choice on what both sides hold here."""
@@ -54,12 +59,17 @@ class Standing:
     since: datetime | None
     fields: tuple[StandingField, ...]
 
+    @property
+    def known(self) -> bool:
+        """Whether what both sides hold is known as it is compared, of all fields; else the next run finds it out."""
+        return all(one.known for one in self.fields)
+
 
 def read_conflict(coupling_id: int, mapping_id: int, conflict: Mapping[str, Any] | None) -> Standing:
     """Return what a pair keeps of its conflict."""
     stored = conflict or {}
     fields = tuple(_field(one) for one in stored.get("fields", ()))
-    return Standing(coupling_id, mapping_id, _moment(stored.get("at")), fields)
+    return Standing(coupling_id, mapping_id, read_moment(stored.get("at")), fields)
 
 
 def _field(one: Mapping[str, Any]) -> StandingField:
@@ -71,17 +81,14 @@ def _field(one: Mapping[str, Any]) -> StandingField:
         told(one["there"]) if "there" in one else _text(one.get("integration_value")),
         told(one["base"]) if one.get("base") else _text(base), base is not None, code_of(one.get("here")),
         one.get("here_value", one.get("local_value")), one.get("there_value", one.get("integration_value")),
-        _moment(one.get("here_at")), str(one.get("here_by") or ""),
-        _moment(one.get("there_at")), str(one.get("there_by") or ""), _moment(one.get("base_at")),
+        read_moment(one.get("here_at")), str(one.get("here_by") or ""),
+        read_moment(one.get("there_at")), str(one.get("there_by") or ""), read_moment(one.get("base_at")),
+        bool(one.get("there_of_row")), "here_value" in one,
     )  # fmt: skip
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _moment(text: Any) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) and text else None
 
 
 def conflicts_of(company: Company) -> "QuerySet[CouplingBase]":

@@ -128,8 +128,8 @@ def foresee(
     records = decider.reader.read_records_by_id([local_id for local_id, _ in pairs])
     rows = gateway.read(mapping, decider.columns, [row_id for _, row_id in pairs])
     there = [
-        Pair(CouplingRow(0, local_id, row_id), records[local_id], rows[row_id])
-        for local_id, row_id in pairs if local_id in records and row_id in rows
+        Pair(CouplingRow(-1 - at, local_id, row_id), records[local_id], rows[row_id])  # each a number of its own
+        for at, (local_id, row_id) in enumerate(pairs) if local_id in records and row_id in rows
     ]  # fmt: skip
     return {
         outcome.local_id: _foreseen(_effect_of(outcome))

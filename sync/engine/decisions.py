@@ -98,8 +98,9 @@ class Decider:
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.left_out = LeftOut(mapping, gateway, self.recorder)
         self.conflicts = UpdateConflicts(
-            mapping, gateway, self.fields, self.reader, job_id=job_id, by_choice=options.by_choice
-        )
+            mapping, gateway, self.fields, self.reader, job_id=job_id, by_choice=options.by_choice,
+            allowed=options.allowed,
+        )  # fmt: skip
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.deletions = Deletions(mapping, options)
         self.row_filter = gateway.row_filter(mapping)
@@ -218,8 +219,10 @@ class Decider:
                 )  # fmt: skip
                 # This job wrote the row before it was interrupted.
                 written = unconfirmed is not None and unconfirmed.was_applied_by(self.job_id, sides.remote_values)
-                found = self.recorder.outcome(Outcome.MODIFIED if written else Outcome.UNCHANGED, pair)
-                if written:
+                ended = Outcome.MODIFIED if written else Outcome.UNCHANGED
+                message = self.conflicts.refusal(pair)
+                found = self.recorder.outcome(ended, pair, message=message)
+                if written or message:
                     chunk.changes.outcomes.append(found)
                 else:
                     chunk.changes.unchanged.append((coupling.id, found))

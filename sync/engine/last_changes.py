@@ -14,6 +14,7 @@ from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 
+from core.moments import read_moment
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
@@ -34,8 +35,7 @@ class Change:
     @classmethod
     def stored(cls, values: Mapping[str, Any], side: str) -> "Change":
         """Return what a conflict keeps of a side."""
-        at = values.get(f"{side}_at")
-        return cls(datetime.fromisoformat(at) if at else None, str(values.get(f"{side}_by") or ""))
+        return cls(read_moment(values.get(f"{side}_at")), str(values.get(f"{side}_by") or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _changes_there(
     people = {row_id: str(row.values.get(_MODIFIED_BY) or "") for row_id, row in rows.items()}
     names = _names(gateway, {person for person in people.values() if person}) if named else {}
     return {
-        row_id: Change(_moment(row.values.get(changed_at)), names.get(people[row_id], ""))
+        row_id: Change(read_moment(row.values.get(changed_at)), names.get(people[row_id], ""))
         for row_id, row in rows.items()
     }
 
@@ -131,7 +131,3 @@ def _names(gateway: Gateway, people: Iterable[str]) -> dict[str, str]:
     except DataverseError:
         return {}  # the values are what matters; who changed them is told where it can be
     return {str(row.id): str(row.values.get(_USER_NAME) or "") for row in rows}
-
-
-def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) and value else None

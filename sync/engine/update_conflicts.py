@@ -4,9 +4,10 @@ A pair that conflicts is put aside until all others of its chunk are decided. Th
 changed both sides last; and each is decided again, now that it is known which side is newer.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from sync.engine.field_specs import Fields
@@ -16,9 +17,9 @@ from sync.engine.pairs import Pair, PairReader, Record
 from sync.engine.recorder import display_value
 from sync.models import ConflictChoice
 from sync.rules.changes import keep_local, keep_remote
-from sync.rules.plan import Conflict, Decision, FieldConflict, Picked, Write
-from sync.rules.resolving import Choice, Refused, newer, pick, seen
-from sync.rules.values import Side, ValueOrProblem
+from sync.rules.plan import NO_VALUE, Conflict, Decision, FieldConflict, Picked, Put, Write
+from sync.rules.resolving import Choice, Refused, changed_there, has_common, newer, pick, refuse_if_other, seen
+from sync.rules.values import Problem, Side, ValueOrProblem
 
 Aside = tuple[Pair, Record, SideValues]
 
@@ -35,17 +36,19 @@ class UpdateConflicts:
         *,
         job_id: int,
         by_choice: bool,
+        allowed: Direction = Direction.BIDIRECTIONAL,
     ) -> None:
         self.mapping, self.gateway, self.fields, self.reader = mapping, gateway, fields, reader
-        self.job_id, self.by_choice = job_id, by_choice
+        self.job_id, self.by_choice, self.allowed = job_id, by_choice, allowed
         self._choices: dict[int, dict[str, Choice]] = {}
         self._refused: dict[int, list[str]] = {}
         self._aside: list[Aside] = []
         self._last: dict[int, LastChange] = {}
+        self._there_changed: dict[int, set[str]] = {}
 
     def begin(self, pairs: Sequence[Pair]) -> None:
         """Read what was chosen for the pairs of a chunk."""
-        self._aside, self._last, self._refused, self._choices = [], {}, {}, {}
+        self._aside, self._last, self._refused, self._choices, self._there_changed = [], {}, {}, {}, {}
         if not self.by_choice:
             return
         ids = [pair.coupling.id for pair in pairs]
@@ -60,9 +63,20 @@ class UpdateConflicts:
         refused: list[str] = []
         for name, choice in self._choices.get(pair.coupling.id, {}).items():
             spec = self.fields.specs.get(name)
-            if spec is None or sides.local_values[name] == sides.remote_values[name]:
+            if spec is None:
+                refused.append(
+                    f"{name.partition(':')[0]} is not synchronized by the mapping any more, so the choice for it "
+                    "was not carried out. Change the record or the row by hand, or map the field again."
+                )
                 continue
-            what = pick(choice, spec, pair.base, sides.local_values[name], sides.remote_values[name])
+            local, remote = sides.local_values[name], sides.remote_values[name]
+            what: ConflictOption | Put | Refused | None
+            if local == remote and not isinstance(local, Problem):
+                what = refuse_if_other(choice, spec, pair.base, local)
+            else:
+                what = pick(choice, spec, pair.base, local, remote, self.allowed)
+            if what is None:
+                continue
             if isinstance(what, Refused):
                 refused.append(what.sentence)
             else:
@@ -78,12 +92,14 @@ class UpdateConflicts:
         """Return by field which side was changed last; nothing before that is read."""
         if (last := self._last.get(pair.coupling.id)) is None:
             return {}
-        known = _known(pair)
+        known, there_changed = _known(pair), self._changed_there(pair, sides)
         found = {}
         for name, spec in self.fields.specs.items():
             stored = known.get(name, {})
             here = _changed(stored, "here", sides.local_values[name], last.of_field(spec.local_name))
             there = _changed(stored, "there", sides.remote_values[name], last.there)
+            if _of_row(stored, name, sides.remote_values[name], there_changed):
+                continue
             if (side := newer(here.at, there.at)) is not None:
                 found[name] = side
         return found
@@ -97,6 +113,7 @@ class UpdateConflicts:
         if pair.coupling.id in self._last or not waiting or not (self.job_id or any(one.by_time for one in waiting)):
             return False
         self._aside.append((pair, local, sides))
+        self._there_changed[pair.coupling.id] = self._changed_there(pair, sides)
         return True
 
     def take(self) -> Iterator[Aside]:
@@ -117,10 +134,14 @@ class UpdateConflicts:
             for name, spec in links.items():
                 if name in choices and choices[name].text:
                     records.append({spec.local_name: choices[name].text.strip()})
-                if isinstance(known := pair.base.get(name), str):
+                if isinstance(known := pair.base.get(name), str) and known != NO_VALUE:
                     rows.append({spec.column.name: known})
         if records or rows:
             self.fields.prepare(records, rows)
+
+    def _changed_there(self, pair: Pair, sides: SideValues) -> set[str]:
+        remote = {name: sides.remote_values[name] for name in self.fields.specs if name in sides.remote_values}
+        return changed_there(pair.base, sides.local_values, remote)
 
     def asks(self, pair: Pair) -> bool:
         """Return whether the pair was put aside and is decided again."""
@@ -139,9 +160,10 @@ class UpdateConflicts:
         known: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, Any]:
         spec, values = self.fields.specs[one.name], pair.local.values if pair.local is not None else {}
-        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), one.name in pair.base
+        stored, base, has_base = known.get(one.name, {}), pair.base.get(one.name), has_common(pair.base, one.name)
         here = _changed(stored, "here", one.local, last.of_field(spec.local_name))
         there = _changed(stored, "there", one.remote, last.there)
+        of_row = _of_row(stored, one.name, one.remote, self._there_changed.get(pair.coupling.id, set()))
         base_at = pair.coupling.synchronized_at.isoformat() if pair.coupling.synchronized_at else ""
         if stored.get("base_at") and stored.get("base") == keep_remote(spec, base):
             base_at = str(stored["base_at"])  # what was written since were other fields
@@ -153,6 +175,7 @@ class UpdateConflicts:
             "base": keep_remote(spec, base) if has_base else None,
             "here_value": seen(one.local), "there_value": seen(one.remote),
             "here_at": _text(here), "here_by": here.by, "there_at": _text(there), "there_by": there.by,
+            "there_of_row": of_row,
             "base_at": base_at if has_base else "",
             "kind": spec.kind if spec.kind in ("link", "choice") else spec.field.type if spec.field else "text",
         }  # fmt: skip
@@ -174,6 +197,16 @@ def _changed(stored: Mapping[str, Any], side: str, value: ValueOrProblem, last: 
     if stored.get(f"{side}_at") and stored.get(f"{side}_value") == seen(value):
         return Change.stored(stored, side)
     return last
+
+
+def _of_row(stored: Mapping[str, Any], name: str, value: ValueOrProblem, changed: Collection[str]) -> bool:
+    """Return whether of a field it is known alone when its row was changed last, which other columns were too.
+
+    changed: the fields whose columns were. What an earlier run saw already goes by what was known then.
+    """
+    if stored.get("there_at") and stored.get("there_value") == seen(value):
+        return bool(stored.get("there_of_row"))
+    return any(one != name for one in changed)
 
 
 def _text(change: Change) -> str:

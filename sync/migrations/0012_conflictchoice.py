@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('coupling_id', models.BigIntegerField()),
                 ('fields', models.JSONField(help_text='By field, the choice and what both sides had then (sync.rules.resolving).')),
-                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jobs.job')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='conflict_choices', to='jobs.job')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('job', 'coupling_id'), name='conflict_choice_of_pair')],

@@ -43,7 +43,7 @@ class NoBase(Enum):
 
 
 NO_BASE = NoBase.NO_BASE
-_NO_VALUE = "\0"
+NO_VALUE = "\0"
 """What a base holds for a value that cannot be transferred: no text is this."""
 
 
@@ -260,7 +260,7 @@ def _before_the_rules(rule: FieldRule, local: ValueOrProblem, remote: ValueOrPro
 
 
 def _storable(value: ValueOrProblem) -> Value:
-    return _NO_VALUE if isinstance(value, Problem) else value
+    return NO_VALUE if isinstance(value, Problem) else value
 
 
 def _choose_action(

@@ -181,7 +181,7 @@ class Command(MappingCommand):
         chosen: dict[int, dict[str, Choice]] = {}
         for standing in read_standing(bases):
             for one in standing.fields:
-                if one.local == options["field"]:
+                if one.known and one.local == options["field"]:
                     column = local_column(catalog.table(mappings[standing.coupling_id].table), one.local)
                     try:
                         typed(column, options["value"])

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import pytest
 from axes.models import AccessFailureLog
+from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db.models import CASCADE, ForeignKey
 from django.utils import timezone
 
 from coupling.mappings import defaults
@@ -17,9 +19,10 @@ from coupling.mappings.services import get_mapping
 from coupling.models import CouplingPreview, FailedRecord, UndoneRecord
 from jobs.models import Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, RetentionPolicy, State, Tick
 from jobs.retention import services, sign_ins
+from jobs.retention.job import _hanging_on
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company
-from sync.models import SynchronizedField, SynchronizedValue
+from sync.models import ConflictChoice, SynchronizedField, SynchronizedValue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -189,3 +192,14 @@ def test_the_command_previews_runs_shows_and_sets(company: Company, capsys: Any)
     changed = printed("set", "--company", "CRONUS", "--days", "90", "--jobs", "any")
     assert changed["policies"] == printed("show", "--company", "CRONUS")["policies"]
     assert (changed["policies"][0]["days"], changed["policies"][0]["jobs"]) == (90, None)
+
+
+def test_whatever_goes_with_a_job_is_removed_in_parts_before_it() -> None:
+    """A relation without a name back is not found by the job, and goes with it in one piece however much it is."""
+    going = {
+        model for model in apps.get_models() for field in model._meta.get_fields()
+        if isinstance(field, ForeignKey) and field.related_model is Job and field.remote_field.on_delete is CASCADE
+        and not field.unique
+    }  # fmt: skip
+    assert ConflictChoice in going
+    assert going <= {model for model, _ in _hanging_on(Job)}

@@ -223,7 +223,7 @@ def test_a_rule_takes_the_newer_side_field_by_field_and_is_previewed_to_the_fiel
     company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
     remote: Sandbox, ada: User,
 ) -> None:  # fmt: skip
-    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm"})
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm", "modifiedon": "2020-01-01T00:00:00Z"})
     edit(pairs[1], {"city": "Trier"}, {"address1_city": "Hof"})
     synchronize(customers)
     modified = {"modifiedon": "2099-01-01T00:00:00Z", "address1_city": "Jena"}
@@ -273,8 +273,8 @@ def test_the_engine_obeys_a_fields_policy_before_the_mappings(
     fields = IntegrationFieldMapping.objects.filter(mapping=customers, field="city")
     fields.update(update_conflict=of_field)
     synchronize(customers)
-    later = {"modifiedon": "2099-01-01T00:00:00Z"} if newer_there else {}
-    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm", **later})
+    at = "2099-01-01T00:00:00Z" if newer_there else "2020-01-01T00:00:00Z"
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm", "modifiedon": at})
     job = synchronize(customers)
     assert both(pairs[0], remote)[:2] == expected
     assert ("conflicts" in counters(job)) == (expected[0] != expected[1])
@@ -311,3 +311,56 @@ def test_a_reference_takes_the_last_common_row_or_one_that_is_typed_by_its_code(
     pairs[0].refresh_from_db()
     assert pairs[0].currency_code == result
     assert accounts(remote)["Customer 0"]["_transactioncurrencyid_value"] == rows[result]
+
+
+def test_a_choice_for_a_field_that_became_another_value_on_both_sides_says_so(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User,
+) -> None:  # fmt: skip
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm"})
+    synchronize(customers)
+    (pair,) = standing(company)
+    chosen = {pair.coupling_id: {CITY: pair.fields[0].choice(Take.VALUE, "Trier")}}
+    (job,) = resolve(company=company, chosen=chosen, user=ada)
+    edit(pairs[0], {"city": "Hof"}, {"address1_city": "Hof"})
+    job = run_to_end(job)
+    assert "City became “Hof” on both sides after it was chosen" in job.outcomes.get().message
+    assert both(pairs[0], remote)[:2] == ("Hof", "Hof") and standing(company) == []
+
+
+def test_a_choice_for_a_field_that_is_not_mapped_any_more_says_so(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox, ada: User,
+) -> None:  # fmt: skip
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm"})
+    synchronize(customers)
+    (pair,) = standing(company)
+    chosen = {pair.coupling_id: {CITY: pair.fields[0].choice(Take.VALUE, "Trier")}}
+    (job,) = resolve(company=company, chosen=chosen, user=ada)
+    IntegrationFieldMapping.objects.filter(mapping=customers, integration_field="address1_city").delete()
+    job = run_to_end(job)
+    assert "city is not synchronized by the mapping any more" in job.outcomes.get().message
+    assert both(pairs[0], remote)[:2] == ("Köln", "Ulm")
+
+
+def test_newer_wins_asks_a_person_where_the_row_was_changed_in_more_than_the_field(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], edit: Callable[..., None],
+    remote: Sandbox,
+) -> None:  # fmt: skip
+    """When the row was changed may be when its other column was."""
+    update_mapping(company, update_conflict="newest")
+    synchronize(customers)
+    late = {"modifiedon": "2099-01-01T00:00:00Z"}
+    edit(pairs[0], {"city": "Köln"}, {"address1_city": "Ulm", "address1_line1": "Oak 5", **late})
+    for _ in range(2):
+        job = synchronize(customers, selection=[pairs[0].system_id])
+        assert counters(job) == {"conflicts": 1}
+        assert both(pairs[0], remote)[:2] == ("Köln", "Ulm")
+        ((city,),) = [pair.fields for pair in standing(company)]
+        assert city.of_row and city.there_at and city.newer is None
+    assert plan_rule(conflicts_of(company), Rule.NEWEST).waiting == 1
+    patch(
+        remote, coupling_of(customers, pairs[0]).integration_id, address1_line1="Main St 1", address1_city="Hof", **late
+    )
+    synchronize(customers)
+    assert both(pairs[0], remote)[:2] == ("Hof", "Hof"), "of a value that is the only new one it is known"

@@ -8,12 +8,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.conflicts import resolving
+from sync.conflicts.resolving import plan_rule
+from sync.conflicts.standing import conflicts_of
 from sync.models import ConflictChoice
+from sync.rules.resolving import Rule
 from tests.sync.conflicts.test_fields import CITY, PHONE, both, connect_and_pair
 from tests.sync.conftest import (
     accounts,
@@ -258,3 +262,50 @@ def test_the_log_of_lines_of_several_mappings_or_of_a_row_alone_says_what_it_sho
     assert "mapping=" not in url and "these are the synchronizations of all mappings" in page
     url, page = log(lines[0])
     assert "mapping=CUSTOMER" in url and "no record here, so these are all synchronizations of CUSTOMER" in page
+
+
+def test_choices_of_a_form_that_comes_back_stay_with_their_fields_when_another_does_not_wait_any_more(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    city, phone = keys_of(page)
+    pair.city = "Ulm"
+    pair.save()
+    synchronize(customers)
+    wrong = {**form_of(page), f"choice-{city}": "here", f"choice-{phone}": "value", f"typed-{phone}": "x" * 99}
+    again = page_text(operator.post(page_url(company, "resolve"), wrong))
+    assert keys_of(again) == [phone] and "Phone No. takes at most" in again
+    assert re.search(rf'name="choice-{phone}"\s+value="value"[^>]*checked', again)
+
+
+def test_a_conflict_from_before_choices_by_field_is_shown_without_them_until_it_is_compared(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client
+) -> None:
+    base = CouplingBase.objects.get(coupling=coupling_of(customers, pair))
+    assert base.conflict is not None
+    for one in base.conflict["fields"]:
+        for name in ("here_value", "there_value", "here", "there", "here_at", "there_at"):
+            del one[name]
+    base.save()
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    assert "It is compared by the next run" in page and not keys_of(page)
+    before = Job.objects.count()
+    operator.post(page_url(company, "resolve"), {**form_of(page), "choice": "get", "selected": [base.pk]})
+    assert Job.objects.count() == before, "nothing is chosen on values that are not known"
+    plan = plan_rule(conflicts_of(company), Rule.THERE)
+    assert (plan.count, plan.waiting) == (0, 2)
+    synchronize(customers, selection=[pair.system_id])
+    assert len(keys_of(page_text(operator.get(page_url(company, "conflicts"))))) == 2
+
+
+@pytest.mark.parametrize("asked", [("resolve", {"choice": "get"}), ("resolve-rule", {"rule": "there"})])
+def test_a_page_does_not_choose_for_more_pairs_than_it_can(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client,
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[str, dict[str, str]],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(resolving, "MOST_ON_A_PAGE", 0)
+    before, (name, form) = Job.objects.count(), asked
+    operator.post(page_url(company, name), {**form, "selected": [str(coupling_of(customers, pair).pk)]})
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    assert "1 pair would be chosen for" in page and "Filter the list by mapping" in page
+    assert Job.objects.count() == before

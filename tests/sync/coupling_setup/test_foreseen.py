@@ -64,3 +64,19 @@ def test_it_is_what_the_run_then_does(company, pairs, direction, synchronizes, c
             assert (row.outcome, len(told)) == ("conflict", one.conflicts)
         else:
             assert (row.outcome, written) == ("modified" if expected else "unchanged", expected), row.message
+
+
+def test_the_newer_side_is_foreseen_for_each_pair_by_its_own_time(company, remote):
+    times = {"Early": "2020-01-01T00:00:00Z", "Late": "2099-01-01T00:00:00Z"}
+    ids = {name: uuid4() for name in times}
+    rows = [
+        {"accountid": str(ids[name]), "name": name, "address1_city": "Bergen", "modifiedon": at, **ACTIVE_CUSTOMER}
+        for name, at in times.items()
+    ]
+    remote.load({"accounts": rows})
+    made = [customer(company, f"1000{at}", name, city="Oslo") for at, name in enumerate(times)]
+    mapping = update_mapping(company, synch_only_coupled=True, update_conflict="newest")
+    found = foresee(mapping, CouplingParameters(), [(one.system_id, ids[one.name]) for one in made])
+    early, late = (found[one.system_id] for one in made)
+    assert ("City" in early.there, "City" in early.here) == (True, False), early
+    assert ("City" in late.there, "City" in late.here) == (False, True), late

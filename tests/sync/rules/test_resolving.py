@@ -1,6 +1,7 @@
 """What a person chose for single fields, as pure decisions: tables of cases."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,20 @@ from hypothesis import strategies as st
 from core.vocabulary import ConflictOption, Direction
 from dataverse.types import ColumnInfo
 from sync.rules.canonical import FieldSpec
-from sync.rules.plan import Conflict, FieldRule, Put, Unchanged, Write, decide
-from sync.rules.resolving import UNKNOWN, Choice, Refused, Rule, Take, newer, pick, take_by_rule, typed
+from sync.rules.plan import NO_VALUE, Conflict, FieldRule, Put, Unchanged, Write, decide
+from sync.rules.resolving import (
+    UNKNOWN,
+    Choice,
+    Refused,
+    Rule,
+    Take,
+    changed_there,
+    newer,
+    pick,
+    refuse_if_other,
+    take_by_rule,
+    typed,
+)
 from sync.rules.values import LocalColumn, Problem, Side
 
 ASK, SEND, GET = ConflictOption.ASK, ConflictOption.SEND, ConflictOption.GET
@@ -134,6 +147,65 @@ def test_a_field_that_was_never_alike_has_no_last_common_value() -> None:
     assert isinstance(found, Refused) and "never alike" in found.sentence
 
 
+def test_a_last_common_value_that_could_not_be_transferred_is_none() -> None:
+    found = pick(Choice(Take.COMMON, "a", "b"), CITY, {CITY.name: NO_VALUE}, "a", "b")
+    assert isinstance(found, Refused) and "no last common value" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("take", "text", "now", "refused"),
+    [
+        (Take.HERE, "", "Köln", False),
+        (Take.THERE, "", "Ulm", False),
+        (Take.COMMON, "", "Bonn", False),
+        (Take.VALUE, "Trier", "Trier", False),
+        (Take.VALUE, "", None, False),
+        (Take.HERE, "", "Ulm", True),
+        (Take.VALUE, "Trier", "Hof", True),
+        (Take.VALUE, "Trier", None, True),
+    ],
+)
+def test_a_choice_for_sides_that_became_alike_is_done_only_where_they_hold_what_was_chosen(
+    take: Take, text: str, now: str | None, refused: bool
+) -> None:
+    found = refuse_if_other(Choice(take, "Köln", "Ulm", text), CITY, {CITY.name: "Bonn"}, now)
+    assert (found is not None) == refused
+    assert found is None or ("City became" in found.sentence and "Change the record" in found.sentence)
+
+
+@pytest.mark.parametrize(
+    ("direction", "allowed"),
+    [
+        (Direction.TO, Direction.BIDIRECTIONAL),
+        (Direction.FROM, Direction.BIDIRECTIONAL),
+        (Direction.BIDIRECTIONAL, Direction.TO),
+        (Direction.BIDIRECTIONAL, Direction.FROM),
+    ],
+)
+def test_a_choice_for_what_does_not_go_both_ways_is_refused(direction: Direction, allowed: Direction) -> None:
+    spec = replace(CITY, direction=direction)
+    found = pick(Choice(Take.VALUE, "a", "b", "c"), spec, {CITY.name: "x"}, "a", "b", allowed)
+    assert isinstance(found, Refused) and "not synchronized both ways" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("take", "base", "here", "there", "refused"),
+    [
+        (Take.VALUE, "x", "a", "b", True),
+        (Take.COMMON, None, "a", "b", True),
+        (Take.HERE, "x", None, "b", True),
+        (Take.THERE, "x", "a", None, False),
+        (Take.VALUE, "x", "a", None, False),
+    ],
+)
+def test_a_blank_is_not_chosen_for_a_column_that_takes_none(
+    take: Take, base: str | None, here: str | None, there: str | None, refused: bool
+) -> None:
+    found = pick(Choice(take, here, there), replace(CITY, not_null=True), {CITY.name: base}, here, there)
+    assert isinstance(found, Refused) == refused
+    assert not isinstance(found, Refused) or "cannot be made blank in Dataverse" in found.sentence
+
+
 def test_a_value_that_could_not_be_transferred_counts_as_seen_while_it_cannot() -> None:
     gone = Problem("reference_not_coupled", "It is not coupled.")
     assert pick(Choice(Take.THERE, UNKNOWN, "Ulm"), CITY, {}, gone, "Ulm") == GET
@@ -191,9 +263,38 @@ def test_a_rule_takes_a_side_for_every_field_it_can_tell_one_for(
 
 @pytest.mark.parametrize(
     ("here", "there", "expected"),
-    [(EARLY, LATE, THERE), (LATE, EARLY, HERE), (LATE, LATE, None), (None, LATE, None), (EARLY, None, None)],
+    [
+        (EARLY, LATE, THERE),
+        (LATE, EARLY, HERE),
+        (LATE, LATE, None),
+        (None, LATE, None),
+        (EARLY, None, None),
+        (EARLY, EARLY + timedelta(milliseconds=999), None),
+        (EARLY, EARLY + timedelta(seconds=1), THERE),
+    ],
 )
 def test_the_newer_side_is_the_one_changed_later(
     here: datetime | None, there: datetime | None, expected: Side | None
 ) -> None:
     assert newer(here, there) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "local", "remote", "expected"),
+    [
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "3", "b": "1"}, {"a"}),
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        # What was changed here alone says nothing of the row.
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "5"}, {"a": "3", "b": "1"}, {"a"}),
+        # Both sides got the same value: the row was changed all the same.
+        ({"a": "1", "b": "1"}, {"a": "2", "b": "4"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        # Without a last common value, what differs may have been changed.
+        ({}, {"a": "2", "b": "1"}, {"a": "3", "b": "1"}, {"a"}),
+        ({}, {"a": "2", "b": "1"}, {"a": "3", "b": "4"}, {"a", "b"}),
+        ({"a": None}, {"a": "2"}, {"a": None}, set()),
+    ],
+)
+def test_what_the_row_holds_anew_is_told_from_what_it_held(
+    base: dict[str, str | None], local: dict[str, str], remote: dict[str, str | None], expected: set[str]
+) -> None:
+    assert changed_there(base, local, remote) == expected
