@@ -80,27 +80,31 @@ class _Settling:
         context.finish(_message(context.job.counters, context.job.breakdown))
 
     def _part(self, ids: Sequence[UUID]) -> None:
-        failed = list(standing(self.context.company, mappings=[self.mapping]).filter(local_id__in=ids))
-        known = {one.local_id for one in failed}
-        others = self._others([one for one in ids if one not in known])
         if self.asked.settle is Settle.IGNORE:
             with self.context.checkpoint() as point:
-                point.outcomes += [*self._ignored(failed), *others]
+                point.outcomes += self._ignored(ids)
                 self._go_on(point, ids)
             return
+        failed = self._standing(ids)
+        others = self._others(ids, failed)
         pairs, left = self._choose(failed)
         with self.context.checkpoint() as point:
             point.outcomes += [*others, *left]
             self._couple(point, pairs)
             self._go_on(point, ids)
 
+    def _standing(self, ids: Sequence[UUID]) -> list[FailedRecord]:
+        return list(standing(self.context.company, mappings=[self.mapping]).filter(local_id__in=ids))
+
     @staticmethod
     def _go_on(point: Checkpoint, ids: Sequence[UUID]) -> None:
         point.processed(len(ids))
         point.resume = {"after": str(ids[-1])}
 
-    def _others(self, ids: Sequence[UUID]) -> list[OutcomeRow]:
-        """Return the outcomes of records that are not failed any more."""
+    def _others(self, among: Sequence[UUID], failed: Sequence[FailedRecord]) -> list[OutcomeRow]:
+        """Return the outcomes of those of the records that are not failed any more."""
+        known = {one.local_id for one in failed}
+        ids = [one for one in among if one not in known]
         if not ids:
             return []
         told = {row.local_id: row for row in skipped_outcomes(self.mapping, ids, MEANWHILE)}
@@ -108,13 +112,16 @@ class _Settling:
             told.get(one, OutcomeRow(Outcome.SKIPPED, Reason.CHANGED_SINCE, one, message=_SETTLED)) for one in ids
         ]  # fmt: skip
 
-    def _ignored(self, failed: Sequence[FailedRecord]) -> list[OutcomeRow]:
-        """Ignore failed records; return their outcomes."""
-        if not failed:
-            return []
-        rows = FailedRecord.objects.filter(pk__in=[one.pk for one in failed])
-        services.ignore(failed=rows, because=self.asked.because, user=self.user)
-        return [_outcome(one, Outcome.SKIPPED, "", f"Ignored: {self.asked.because}") for one in failed]
+    def _ignored(self, ids: Sequence[UUID]) -> list[OutcomeRow]:
+        """Ignore those of the records that are failed still, in a checkpoint; return the outcomes of all."""
+        lines = FailedRecord.objects.filter(mapping=self.mapping, local_id__in=ids).order_by("pk")
+        list(lines.select_for_update().values_list("pk"))  # so that nobody settles one between looking and ignoring
+        failed = self._standing(ids)
+        if failed:
+            rows = FailedRecord.objects.filter(pk__in=[one.pk for one in failed])
+            services.ignore(failed=rows, because=self.asked.because, user=self.user)
+        ignored = [_outcome(one, Outcome.SKIPPED, "", f"Ignored: {self.asked.because}") for one in failed]
+        return [*ignored, *self._others(ids, failed)]
 
     # -- couple to candidates ------------------------------------------------------------------------------------------
 

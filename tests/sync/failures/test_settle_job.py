@@ -11,6 +11,7 @@ from coupling.models import Coupling, FailedRecord
 from jobs import display
 from jobs.models import Job
 from jobs.outcomes import JobOutcomes
+from jobs.running.context import JobContext
 from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from sync.failures import services
@@ -146,6 +147,41 @@ def test_records_are_ignored_by_a_job_for_a_reason_with_an_outcome_each(company,
     assert dict(FailedRecord.objects.filter(ignored_at__isnull=False).values_list("local_key", "ignored_because")) == {
         "10010": "closed branch", "10030": "closed branch", "10040": "mine",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("left", ["some", "none"])
+def test_what_becomes_of_records_until_the_part_is_saved_is_told_and_none_of_them_ends_the_job(
+    company, failed, monkeypatch, left
+):
+    ((job, _),) = services.ignore_by_job(failed=standing(company).exclude(local_key="10020"), because="closed branch")
+    checkpoint = JobContext.checkpoint
+
+    def first_others(self):
+        if self.job.total is not None:  # the part is to be saved
+            monkeypatch.setattr(JobContext, "checkpoint", checkpoint)
+            pine = Customer.objects.get(no="10030")
+            Coupling.objects.create(
+                company=company, mapping=company.mappings.get(name="CUSTOMER"), table="customer",
+                local_id=pine.system_id, integration_id=PINE_ID,
+            )  # fmt: skip
+            failures.ignore(failed=standing(company).filter(local_key="10040"), because="mine")
+            if left == "none":
+                FailedRecord.objects.all().delete()
+        return checkpoint(self)
+
+    monkeypatch.setattr(JobContext, "checkpoint", first_others)
+    job = run_to_end(job)
+    assert job.state == "finished", job.message
+    settled_already = ("skipped", "changed_since")
+    found = {row.local_id: (row.outcome, row.reason) for row in JobOutcomes(job)}
+    assert {no: found[Customer.objects.get(no=no).system_id] for no in ("10010", "10030", "10040")} == {
+        "10010": ("skipped", "") if left == "some" else settled_already,
+        "10030": ("skipped", "already_coupled"),
+        "10040": settled_already,
+    }
+    if left == "some":
+        assert FailedRecord.objects.get(local_key="10040").ignored_because == "mine"
+    assert job.message == ("1 ignored, 2 left as they were." if left == "some" else "3 left as they were.")
 
 
 def test_more_than_are_settled_at_once_are_asked_about_and_taken_up_by_a_job(company, failed, operator, monkeypatch):
