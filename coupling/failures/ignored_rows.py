@@ -3,11 +3,16 @@
 A record that matched nothing has no such row: what a job finds later ends that (coupling.failures.standing).
 """
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+
+import numpy as np
+from django.db.models import QuerySet
 
 from core.moments import read_moment
 from coupling.failures import services
@@ -16,9 +21,12 @@ from coupling.gateway import Gateway
 from coupling.models import FailedRecord, IntegrationTableMapping
 from coupling.rows import ScanPage
 from jobs import outcomes
+from jobs.errors import EmptySelection
 
-_PART, _MOST = 500, 20_000
-"""Ignored failures whose outcomes are read at once, and those of a mapping that are looked at, the newest first."""
+_PART = 500
+"""Ignored failures that are read, or listed again, at once."""
+_Rows = dict[UUID, list[tuple[int, datetime]]]
+"""Rows in question, with the failed records that are ignored and since when."""
 
 
 class IgnoredRows:
@@ -33,16 +41,19 @@ class IgnoredRows:
         Changes from before somebody ignored it are none: they were to be seen.
         """
         told = {row.id for row in page.rows} | set(page.deleted)
-        met = self._by_row.keys() & told if told else set()
+        by_row = self._read_rows_of(self._ignored_with(told)) if told else {}
+        met = by_row.keys() & told
         if not met:
             return
         changed_at = self._changed_at(met.difference(page.deleted))
         again = {
-            pk for row_id in met for pk, ignored_at in self._by_row[row_id]
+            pk for row_id in met for pk, ignored_at in by_row[row_id]
             if row_id in page.deleted or ((at := changed_at.get(row_id)) is not None and at > ignored_at)
         }  # fmt: skip
-        if again:
-            services.stop_ignoring(failed=FailedRecord.objects.filter(pk__in=again))
+        ids = sorted(again)
+        for start in range(0, len(ids), _PART):
+            with suppress(EmptySelection):  # somebody else was faster
+                services.stop_ignoring(failed=FailedRecord.objects.filter(pk__in=ids[start : start + _PART]))
 
     def _changed_at(self, ids: Collection[UUID]) -> dict[UUID, datetime]:
         """Return when rows were changed last; one request."""
@@ -52,14 +63,36 @@ class IgnoredRows:
         rows = self.gateway.read(self.mapping, [column], ids).values()
         return {row.id: at for row in rows if (at := read_moment(row.values.get(column))) is not None}
 
+    def _ignored_with(self, row_ids: Collection[UUID]) -> list[int]:
+        """Return the ids of what is ignored and may have one of the rows in question: all that have, few others."""
+        keys, pks = self._keys
+        found = pks[np.isin(keys, np.fromiter(map(_key, row_ids), np.uint64, len(row_ids)))]
+        ids: list[int] = np.unique(found).tolist()
+        return ids
+
     @cached_property
-    def _by_row(self) -> dict[UUID, list[tuple[int, datetime]]]:
-        """The rows in question, with the failed records that are ignored and since when."""
-        ignored = FailedRecord.objects.filter(mapping=self.mapping, ignored_at__isnull=False).order_by("-ignored_at")
-        found: dict[UUID, list[tuple[int, datetime]]] = {}
-        lines = list(ignored[:_MOST])
-        for start in range(0, len(lines), _PART):
-            part = lines[start : start + _PART]
+    def _keys(self) -> "tuple[np.ndarray[Any, np.dtype[np.uint64]], np.ndarray[Any, np.dtype[np.int64]]]":
+        """A part of the id of each row in question, and the failed record that is ignored: 16 bytes for each, since
+        people may ignore very many.
+        """
+        keys, pks, last = array("Q"), array("q"), 0
+        ignored = self._ignored.order_by("pk")
+        while part := list(ignored.filter(pk__gt=last).values_list("pk", flat=True)[:_PART]):
+            last = part[-1]
+            for row_id, failed in self._read_rows_of(part).items():
+                keys.extend([_key(row_id)] * len(failed))
+                pks.extend(pk for pk, _ in failed)
+        return np.array(keys, np.uint64), np.array(pks, np.int64)
+
+    @property
+    def _ignored(self) -> "QuerySet[FailedRecord]":
+        return FailedRecord.objects.filter(mapping=self.mapping, ignored_at__isnull=False)
+
+    def _read_rows_of(self, ids: Sequence[int]) -> _Rows:
+        """Return the rows in question for what is ignored, by the outcomes that tell of it."""
+        found: _Rows = {}
+        for start in range(0, len(ids), _PART):
+            part = list(self._ignored.filter(pk__in=ids[start : start + _PART]))
             told = outcomes.failures_of({one.job_id for one in part}, [one.local_id for one in part])
             for one in part:
                 outcome = told.get((one.job_id, one.local_id))
@@ -68,6 +101,11 @@ class IgnoredRows:
                     if row_id is not None and one.ignored_at is not None:
                         found.setdefault(row_id, []).append((one.pk, one.ignored_at))
         return found
+
+
+def _key(row_id: UUID) -> int:
+    """Return half of an id's bits, in which hardly two rows are the same."""
+    return (row_id.int >> 64) ^ (row_id.int & 0xFFFF_FFFF_FFFF_FFFF)
 
 
 def _row_id(text: Any) -> UUID | None:

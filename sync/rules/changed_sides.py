@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from core.vocabulary import ConflictOption, Direction
 from sync.rules.bases import LOCAL
+from sync.rules.changes import is_blank
 from sync.rules.plan import FieldRule
 from sync.rules.values import Problem, Value, ValueOrProblem
 
@@ -40,7 +41,8 @@ def pair_changes(
     overwrites: bool,
     conflict: ConflictOption = ConflictOption.ASK,
 ) -> PairChanges:
-    """Return what changed of a pair. A field without history counts as changed on both sides.
+    """Return what changed of a pair. A field without history counts as changed on both sides: nobody knows which is
+    newer, so what a write would replace of it is lost, unless it is blank.
 
     overwrites: a write replaces what differs, whatever changed; otherwise only what changed on the writing side.
     conflict: the mapping's option; a field's own goes before it.
@@ -57,9 +59,11 @@ def pair_changes(
         goes_there, comes_here = rule.direction != Direction.FROM, rule.direction != Direction.TO
         here |= here_changed and goes_there
         there |= there_changed and comes_here
-        if goes_there and there_changed and known and (overwrites or here_changed):
+        lost = there_changed and (overwrites or here_changed) if known else overwrites and not is_blank(remote)
+        if goes_there and lost:
             lost_there.append(rule.name)
-        if comes_here and here_changed and known and (overwrites or there_changed):
+        lost = here_changed and (overwrites or there_changed) if known else overwrites and not is_blank(local)
+        if comes_here and lost:
             lost_here.append(rule.name)
         if here_changed and there_changed and known:
             option = rule.conflict or conflict

@@ -216,7 +216,7 @@ def changes_of_new_row(specs: Mapping[str, FieldSpec], values: Mapping[str, Valu
     return [
         Change(name, Side.INTEGRATION, None, keep_remote(spec, values[name]), Won.NEW)
         for name, spec in specs.items()
-        if spec.direction != Direction.FROM and not _is_blank(values.get(name))
+        if spec.direction != Direction.FROM and not is_blank(values.get(name))
     ]
 
 
@@ -225,11 +225,11 @@ def changes_of_new_record(columns: Mapping[str, LocalColumn], values: Mapping[st
     return [
         Change(name, Side.LOCAL, None, keep_local(field, values[field.name]), Won.NEW)
         for name, field in columns.items()
-        if not _is_blank(values.get(field.name))
+        if not is_blank(values.get(field.name))
     ]
 
 
-def _is_blank(value: Any) -> bool:
+def is_blank(value: Any) -> bool:
     """Return whether a field that nobody filled in holds this: of numbers that is zero, of marks it is no."""
     return not value or value == "0"
 

@@ -27,14 +27,17 @@ from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 from sync.engine.chunk import LIMITED, ChunkChanges, LocalUpdate
 from sync.engine.worker import MAX_TRIES
 from sync.engine.written_fields import written
+from sync.rules.changes import Kept
 from sync.undo.as_previewed import AsPreviewed
 from sync.undo.choices import undo_choices
 from sync.undo.parameters import UndoParameters
-from sync.undo.planning import PAIRS, End, Planning
+from sync.undo.planning import PAIRS, End, Planning, Sending
 from sync.undo.reading import Made
 
 _SENDING = "sending"
 """Where the job keeps what it is about to send: coupling -> field -> what it replaces."""
+_SENT = "sent"
+"""The same of what is sent and told in the history while its pair has not ended: its record here changed meanwhile."""
 _KEPT_CHANGING = "It kept changing while it was being undone, so it is coupled still. Undo the job again."
 
 
@@ -114,7 +117,7 @@ class _Undoing:
         with self.context.checkpoint() as point:
             point.outcomes += map(_stays, stay)
             point.processed(len(stay))
-            point.resume = {**self.context.resume, "after": behind, _SENDING: {}}
+            point.resume = {**self.context.resume, "after": behind, _SENDING: {}, _SENT: {}}
 
     def _left(self, numbers: Sequence[int]) -> list[Made]:
         """Return those of the couplings that have no outcome in this job yet, as they stand now."""
@@ -132,7 +135,8 @@ class _Undoing:
 
     def _end(self, pairs: Sequence[Made], *, last: bool) -> None:
         """Try once. last: what changes meanwhile this time fails, and stays coupled."""
-        ends = self.planning.ends(pairs, self.context.resume.get(_SENDING) or {})
+        resume = self.context.resume
+        ends = self.planning.ends(pairs, {**(resume.get(_SENT) or {}), **(resume.get(_SENDING) or {})})
         if self.previewed is not None and self.planning.values:
             self.previewed.compare(ends)
         sent = [one for one in ends if one.sends and not one.fails]
@@ -141,8 +145,8 @@ class _Undoing:
         quiet = [one for one in ends if not (one.sends or one.fails or one.waits)]
         wait_s = max(wait_s, self._release(quiet, last=last))
         with self.context.checkpoint() as point:
-            self._save(point, ends, last=last)
-            point.resume = {**self.context.resume, _SENDING: {}}
+            open_ = self._save(point, ends, last=last)
+            point.resume = {**self.context.resume, _SENDING: {}, _SENT: open_}
         if wait_s:
             self.context.postpone(wait_s, LIMITED)
 
@@ -151,9 +155,7 @@ class _Undoing:
         found = [one for one in ends if one.found]
         if not (sent or found):
             return
-        kept: Mapping[str, Mapping[str, str | None]] = {
-            str(one.made.number): {c.name: c.before for c in one.plan.there} for one in sent if one.plan
-        }
+        kept = {str(one.made.number): _replaced(one) for one in sent}
         with self.context.checkpoint() as point:
             self.worker.ledger.history.save([line for one in found for line in one.found])
             self.worker.unconfirmed.note_told(one.made.number for one in found)
@@ -180,17 +182,24 @@ class _Undoing:
             default=0.0,
         )
 
-    def _save(self, point: Checkpoint, ends: Sequence[End], *, last: bool) -> None:
-        """Write records here, and end the couplings of the pairs that went well."""
+    def _save(self, point: Checkpoint, ends: Sequence[End], *, last: bool) -> Sending:
+        """Write records here, and end the couplings of the pairs that went well. Returns what is sent of the others."""
         changes, outcomes = ChunkChanges(), []
+        known: Sending = self.context.resume.get(_SENT) or {}
+        sent: dict[str, Mapping[str, Kept]] = {}
         for one in ends:
             if one.fails or one.waits or one.limited:
                 if one.fails:
                     outcomes.append(_failed(one))
+                elif str(one.made.number) in known:
+                    sent[str(one.made.number)] = known[str(one.made.number)]
                 continue
             plan, made = one.plan, one.made
             if plan is not None and made.local_id is not None and plan.there:
-                changes.written += written(made.local_id, plan.row_id, self.context.job.pk, plan.there)
+                told_of = known.get(str(made.number), {})
+                new = [c for c in plan.there if c.name not in told_of or told_of[c.name] != c.before]
+                changes.written += written(made.local_id, plan.row_id, self.context.job.pk, new)
+                sent[str(made.number)] = _replaced(one)
             if plan is not None and plan.fields:
                 pair = plan.pair
                 changes.local_updates.append(
@@ -215,6 +224,16 @@ class _Undoing:
         self.worker.unconfirmed.remove(ended)
         self.worker.unconfirmed.save()
         point.processed(len(outcomes))
+        over = {row.local_id for row in outcomes}
+        return {
+            str(one.made.number): sent[str(one.made.number)]
+            for one in ends if str(one.made.number) in sent and one.made.local_id not in over
+        }  # fmt: skip
+
+
+def _replaced(end: End) -> Mapping[str, Kept]:
+    """Return what the values replace that are written to a pair's row, by field."""
+    return {one.name: one.before for one in end.plan.there} if end.plan is not None else {}
 
 
 def _note(end: End, result: WriteResult, *, last: bool) -> float:

@@ -16,6 +16,8 @@ from sync.undo.previewed import ENDS, FAILS, PreviewedPair, PreviewedValue, unpa
 
 BACK, STAYING = "back", "kept"
 """Which values of a coupling are listed."""
+_AT_ONCE = 20
+"""Parts that are in memory together."""
 _NO_KINDS = ("total", "here", "created")
 
 
@@ -92,18 +94,23 @@ class FoundPairs:
     def count(self) -> int:
         """How many there are."""
         if self.text:
-            return len(self._matching)
+            return sum(len(places) for _, places in self._matching)
         return sum(Numbers(self.preview).of(kind, self.values) for kind in self.kinds)
 
     @cached_property
-    def _matching(self) -> list[Found]:
-        return [one for one in self if one.pair.has_text(self.text)]
+    def _matching(self) -> list[tuple[int, list[int]]]:
+        """The parts that have some of what a search finds, in the order of the list, each with their places in it."""
+        found = (
+            (part.pk, [place for place, one in enumerate(self._rows(part)) if one.pair.has_text(self.text)])
+            for part in self._parts()
+        )
+        return [(pk, places) for pk, places in found if places]
 
     def __getitem__(self, span: slice) -> list[Found]:
         """Return a stretch of the list, given by its first position and the one behind its last."""
         first, behind = span.start or 0, span.stop
         if self.text:
-            return self._matching[first:behind]
+            return self._stretch_of_matching(first, behind)
         found: list[Found] = []
         before = 0
         for kind in self.kinds:
@@ -112,6 +119,24 @@ class FoundPairs:
             before += of_kind
             if start < end:
                 found += self._of_kind(kind, start, end)
+        return found
+
+    def _stretch_of_matching(self, first: int, behind: int) -> list[Found]:
+        """Return a stretch of what a search finds, from the parts that hold it."""
+        wanted: list[tuple[int, list[int]]] = []
+        before = 0
+        for pk, places in self._matching:
+            inside = places[max(0, first - before) : max(0, behind - before)]
+            if inside:
+                wanted.append((pk, inside))
+            before += len(places)
+        found: list[Found] = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            parts = UndoPreviewPart.objects.in_bulk([pk for pk, _ in some])
+            for pk, places in some:
+                rows = list(self._rows(parts[pk]))
+                found += [rows[place] for place in places]
         return found
 
     def _of_kind(self, kind: str, start: int, end: int) -> list[Found]:
@@ -127,10 +152,14 @@ class FoundPairs:
 
     def __iter__(self) -> Iterator[Found]:
         """Yield all, read part by part."""
+        for part in self._parts():
+            yield from (one for one in self._rows(part) if not self.text or one.pair.has_text(self.text))
+
+    def _parts(self) -> Iterator[UndoPreviewPart]:
+        """Yield the parts in the order of the list."""
         for kind in self.kinds:
             parts = UndoPreviewPart.objects.filter(preview=self.preview, kind=kind).order_by("chunk")
-            for part in parts.iterator(chunk_size=20):
-                yield from self._rows(part)
+            yield from parts.iterator(chunk_size=_AT_ONCE)
 
     def _rows(self, part: UndoPreviewPart) -> Iterator[Found]:
         for pair in unpack_pairs(part.packed):

@@ -3,7 +3,7 @@
 import pytest
 
 from core.refusals import Refusal
-from coupling.couplings.services import start_uncoupling
+from coupling.couplings.services import start_coupling, start_uncoupling
 from coupling.failures import services as failures
 from coupling.failures import settle_job
 from coupling.failures.standing import standing
@@ -11,12 +11,14 @@ from coupling.models import Coupling, FailedRecord
 from jobs import display
 from jobs.models import Job
 from jobs.outcomes import JobOutcomes
+from jobs.running.context import JobContext
 from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from sync.failures import services
 from sync.start.services import start_synchronization
 from sync.undo.services import start_undo
-from tests.sync.conftest import page_text, page_url
+from tests.sync.conftest import customer, page_text, page_url, patch
+from tests.sync.engine.test_failures import delete_row
 from tests.sync.failures.conftest import CALGARY, PINE_ID
 
 
@@ -71,8 +73,57 @@ def test_a_row_that_somebody_takes_meanwhile_fails_its_record_and_two_that_want_
     Coupling.objects.create(
         company=company, mapping=mapping, table="customer", local_id=other.system_id, integration_id=CALGARY
     )
-    assert told(run_to_end(job)) == {"10020": ("skipped", "multiple_matches", settle_job.NOT_CHOSEN)}
+    assert told(run_to_end(job)) == {
+        "10020": (
+            "skipped",
+            "already_coupled",
+            f"Iris Bicycles Ltd. was chosen for the record. The row is coupled already to 20000 Iris in {company}. "
+            "Choose another row, or release this one first: choose Delete Coupling on the card of 20000 Iris.",
+        )
+    }
+    assert [(row.integration_id, row.integration_name) for row in JobOutcomes(job)] == [(CALGARY, "Iris Bicycles Ltd.")]
     assert FailedRecord.objects.get(local_key="10020").job_id == failed.pk
+
+
+@pytest.mark.parametrize("part", [1, 500])
+def test_of_two_records_that_want_one_row_the_second_is_told_that_this_job_coupled_the_first(
+    company, remote, failed, monkeypatch, part
+):
+    monkeypatch.setattr(settle_job, "PART", part)
+    mapping = company.mappings.select_related("company").get(name="CUSTOMER")
+    customer(company, "10021", "Iris Bicycles Ltd.", phone_no="587 555 0117", city="Calgary")
+    run_to_end(start_coupling(mapping=mapping))
+    both = standing(company).filter(local_key__in=["10020", "10021"])
+    job = settled(services.couple_by_job(failed=both, chosen=[(one.local_id, CALGARY) for one in both]))
+    found = told(job)
+    first, second = sorted(found, key=lambda key: found[key][0] != "coupled")
+    assert found[first] == ("coupled", "", "The row was chosen in the record's line.")
+    assert found[second][1] == "already_coupled"
+    if part == 500:
+        assert found[second][2] == (
+            f"This job coupled the row with {first} Iris Bicycles Ltd., for which it was in question, too. "
+            "Choose another row in the record's line."
+        )
+    else:
+        assert f"coupled already to {first} Iris Bicycles Ltd. in {company}" in found[second][2]
+
+
+def test_a_chosen_row_that_is_deleted_or_outside_by_now_is_named_with_why_it_is_refused(company, remote, failed):
+    one = standing(company).get(local_key="10020")
+    mapping = company.mappings.select_related("company").get(name="CUSTOMER")
+    chosen = [(one.local_id, CALGARY), (standing(company).get(local_key="10030").local_id, PINE_ID)]
+    some = standing(company).filter(local_key__in=["10020", "10030"])
+    ((job, _),) = services.couple_by_job(failed=some, chosen=chosen)
+    delete_row(company, mapping, CALGARY)
+    patch(remote, PINE_ID, statecode=1)
+    found = told(run_to_end(job))
+    assert found["10020"] == (
+        "skipped",
+        "record_gone",
+        f"The row chosen for the record, {CALGARY}, was deleted in Dataverse. Choose another row in the record's line.",
+    )
+    assert found["10030"][:2] == ("skipped", "outside_filter")
+    assert found["10030"][2].startswith("Pine Logistics Ltd was chosen for the record. The row is outside the ")
 
 
 def test_a_row_whose_record_was_deleted_here_is_free(company, failed):
@@ -96,6 +147,41 @@ def test_records_are_ignored_by_a_job_for_a_reason_with_an_outcome_each(company,
     assert dict(FailedRecord.objects.filter(ignored_at__isnull=False).values_list("local_key", "ignored_because")) == {
         "10010": "closed branch", "10030": "closed branch", "10040": "mine",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("left", ["some", "none"])
+def test_what_becomes_of_records_until_the_part_is_saved_is_told_and_none_of_them_ends_the_job(
+    company, failed, monkeypatch, left
+):
+    ((job, _),) = services.ignore_by_job(failed=standing(company).exclude(local_key="10020"), because="closed branch")
+    checkpoint = JobContext.checkpoint
+
+    def first_others(self):
+        if self.job.total is not None:  # the part is to be saved
+            monkeypatch.setattr(JobContext, "checkpoint", checkpoint)
+            pine = Customer.objects.get(no="10030")
+            Coupling.objects.create(
+                company=company, mapping=company.mappings.get(name="CUSTOMER"), table="customer",
+                local_id=pine.system_id, integration_id=PINE_ID,
+            )  # fmt: skip
+            failures.ignore(failed=standing(company).filter(local_key="10040"), because="mine")
+            if left == "none":
+                FailedRecord.objects.all().delete()
+        return checkpoint(self)
+
+    monkeypatch.setattr(JobContext, "checkpoint", first_others)
+    job = run_to_end(job)
+    assert job.state == "finished", job.message
+    settled_already = ("skipped", "changed_since")
+    found = {row.local_id: (row.outcome, row.reason) for row in JobOutcomes(job)}
+    assert {no: found[Customer.objects.get(no=no).system_id] for no in ("10010", "10030", "10040")} == {
+        "10010": ("skipped", "") if left == "some" else settled_already,
+        "10030": ("skipped", "already_coupled"),
+        "10040": settled_already,
+    }
+    if left == "some":
+        assert FailedRecord.objects.get(local_key="10040").ignored_because == "mine"
+    assert job.message == ("1 ignored, 2 left as they were." if left == "some" else "3 left as they were.")
 
 
 def test_more_than_are_settled_at_once_are_asked_about_and_taken_up_by_a_job(company, failed, operator, monkeypatch):

@@ -1,5 +1,7 @@
 """What still stands of failures: each record once, not coupled, not gone, not ignored; whoever did that."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -79,6 +81,26 @@ def test_ignoring_ends_with_the_next_run_that_hears_of_a_row_in_question(company
     Gateway(company).delete(mapping, [(EDMONTON, "*")])
     synchronize(mapping)
     assert keys(company) == ["10020", "10030"]
+    synchronize(mapping)
+    assert keys(company) == ["10020", "10030"]
+
+
+def test_what_was_ignored_before_very_much_else_comes_back_like_the_newest(company, remote, failed):
+    mapping = update_mapping(company, synch_only_coupled=True)
+    synchronize(mapping)
+    remote.control("PUT", "clock", {"offset_s": -10})  # what changed before was to be seen
+    failures.ignore(failed=standing(company), because="known")
+    later = timezone.now()
+    fields = ("company_id", "mapping_id", "local_id", "local_key", "reason", "nearly", "job_id", "failed_at",
+              "ignored_at", "local_name", "seen", "ignored_because")  # fmt: skip
+    others = [
+        (company.pk, mapping.pk, uuid4(), f"X{at}", "multiple_matches", 0, failed.pk, later, later, "", "", "known")
+        for at in range(20_000)
+    ]
+    bulk.insert(FailedRecord, fields, others)
+    remote.control("PUT", "clock", {"offset_s": 5})  # Dataverse tells when a row was changed by the second
+    patch(remote, PINE_ID, telephone1="+44 20 7946 0148")
+    Gateway(company).delete(mapping, [(EDMONTON, "*")])
     synchronize(mapping)
     assert keys(company) == ["10020", "10030"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
@@ -99,6 +99,18 @@ def test_newer_data_is_overwritten_only_once_that_is_confirmed(
     pairs[0].save()
     ask(operator, company, **form, way="to")
     assert counters(run_to_end(Job.objects.latest("pk"))) == {"modified": 1}, "nothing newer there: it goes at once"
+
+
+def test_a_pair_that_was_coupled_and_never_synchronized_is_warned_of_where_the_sides_differ(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], operator: Client, remote: Sandbox
+) -> None:
+    CouplingBase.objects.filter(coupling=coupling_of(customers, pairs[0])).delete()
+    patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
+    page = page_text(ask(operator, company, pairs[0]))
+    for words in ("newer data here: 10000 Customer 0 (City)", "newer data in Dataverse: 10000 Customer 0 (City)"):
+        assert f"would overwrite {words}." in page, words
+    warning = page_text(ask(operator, company, **form_of(page), way="to"))
+    assert "would be overwritten: 10000 Customer 0 (City)." in warning
 
 
 def test_a_one_way_mapping_starts_at_once_unless_it_would_overwrite_newer_data(

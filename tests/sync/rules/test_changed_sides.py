@@ -19,7 +19,14 @@ NEITHER, HERE, THERE, ON_BOTH = Changed.NEITHER, Changed.HERE, Changed.THERE, Ch
         (BOTH, True, "a", "b", "a", HERE, False, True),
         (BOTH, True, "a", "a", "b", THERE, True, False),
         (BOTH, True, "a", "b", "c", ON_BOTH, True, True),
-        (BOTH, True, None, "b", "c", ON_BOTH, False, False),
+        # Without a base nobody knows which is newer: what is replaced is lost, unless it is blank.
+        (BOTH, True, None, "b", "c", ON_BOTH, True, True),
+        (BOTH, True, None, "b", None, ON_BOTH, False, True),
+        (BOTH, True, None, "0", "12.5", ON_BOTH, True, False),
+        (BOTH, True, None, "b", "b", NEITHER, False, False),
+        (TO, True, None, "b", "c", HERE, True, False),
+        (FROM, True, None, "b", "c", THERE, False, True),
+        (TO, False, None, "b", "c", HERE, False, False),
         # One way, only what the master changed is written.
         (TO, False, "a", "b", "a", HERE, False, False),
         (TO, False, "a", "a", "b", NEITHER, False, False),
@@ -30,7 +37,7 @@ NEITHER, HERE, THERE, ON_BOTH = Changed.NEITHER, Changed.HERE, Changed.THERE, Ch
     ],
 )
 def test_what_changed_and_what_would_be_lost(
-    direction: Direction, overwrites: bool, base: str | None, local: str, remote: str, changed: Changed,
+    direction: Direction, overwrites: bool, base: str | None, local: str, remote: str | None, changed: Changed,
     lost_there: bool, lost_here: bool,
 ) -> None:  # fmt: skip
     known = {} if base is None else {"f": base}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -217,6 +218,45 @@ def test_a_page_of_a_large_preview_reads_the_parts_that_it_shows(job, django_ass
     with django_assert_max_num_queries(12):
         text = page_text(viewer.get(url, {"tab": "back", "page": 900}))
     assert "80,000 couplings" in text
+
+
+def test_a_search_in_a_large_preview_keeps_places_and_no_couplings(job, django_assert_max_num_queries):
+    found = previewed(job)
+    UndoPreviewPart.objects.all().delete()
+    parts, each = 60, 200
+    values = [PreviewedValue(f"f{at}:c{at}", "City", True, "Bonn", "Köln") for at in range(3)]
+    UndoPreviewPart.objects.bulk_create(
+        UndoPreviewPart(
+            preview=found, kind=ENDS, chunk=chunk + 1, first=chunk * each, count=each, first_back=chunk * each * 3,
+            back=each * 3, first_kept=0, kept=0,
+            packed=pack_pairs(
+                [
+                    PreviewedPair(
+                        at, b"1" * 16, b"2" * 16, f"{at}", "Adatum" if at % 2 else "Fabrikam", values=values
+                    )
+                    for at in range(chunk * each, (chunk + 1) * each)
+                ]
+            ),
+        )
+        for chunk in range(parts)
+    )  # fmt: skip
+    tracemalloc.start()
+    try:
+        source = FoundPairs(found, [ENDS]).searched("ADATUM")
+        assert source.count == parts * each // 2
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000, f"{kept:,} bytes for {source.count:,} couplings"
+    with django_assert_max_num_queries(1):
+        shown = source[3990:4010]
+    assert [one.pair.key for one in shown] == [str(at * 2 + 1) for at in range(3990, 4010)]
+    assert [one.pair.key for one in source][-1] == str(parts * each - 1) and len(list(source)) == source.count
+    of_values = FoundPairs(found, [ENDS], BACK).searched("adatum")
+    assert of_values.count == parts * each // 2 * 3
+    assert [(one.pair.key, one.value.name) for one in of_values[598:602]] == [
+        ("399", "f1:c1"), ("399", "f2:c2"), ("401", "f0:c0"), ("401", "f1:c1"),
+    ]  # fmt: skip
 
 
 def test_a_preview_says_what_else_became_of_it(job, mapping):

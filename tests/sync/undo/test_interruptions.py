@@ -11,11 +11,12 @@ from jobs.services import cancel
 from masterdata.models import Customer
 from sync.engine.ledger import Ledger
 from sync.models import SynchronizedValue
-from sync.undo.services import start_undo
-from tests.sync.conftest import accounts, counters, coupling_of, patch
+from sync.undo.services import start_undo, undo_as_previewed
+from tests.sync.conftest import accounts, counters, coupling_of, patch, synchronize
 from tests.sync.engine.test_failures import delete_row
 from tests.sync.engine.test_kills import kill_once, run_despite_kills
-from tests.sync.undo.conftest import couple, coupled, told, undo
+from tests.sync.history.conftest import edit
+from tests.sync.undo.conftest import couple, coupled, previewed, told, undo
 
 POINTS = [
     (Gateway, "update", False), (Gateway, "update", True), (Ledger, "save_put_back", False),
@@ -81,3 +82,34 @@ def test_a_row_deleted_in_dataverse_ends_its_coupling_and_is_told(matching, mapp
     done = undo(job)
     assert counters(done) == {"uncoupled": 2}
     assert "The row was deleted in Dataverse" in told(done)["10000"][2]
+
+
+@pytest.mark.parametrize("as_previewed", [True, False])
+def test_a_record_saved_between_sending_and_saving_leaves_no_pair_half_undone(
+    matching, mapping, remote, monkeypatch, as_previewed
+):
+    """Of the pair values go back on both sides; what is sent is neither forgotten nor told twice."""
+    job = couple(mapping, synchronize=True, conflicts=ConflictOption.SEND)
+    adatum = Customer.objects.get(company=matching, no="10000")
+    patch(remote, coupling_of(mapping, adatum).integration_id, address1_line1="Domplatz 1")
+    synchronize(mapping)  # so that something came here, too
+    assert Customer.objects.get(pk=adatum.pk).address == "Domplatz 1"
+    SynchronizedValue.objects.filter(local_id=adatum.system_id).update(job=job.pk)
+    update = Gateway.update
+
+    def saved_meanwhile(self, *given):
+        monkeypatch.setattr(Gateway, "update", update)
+        results = update(self, *given)
+        edit(adatum, phone_no="555-7")
+        return results
+
+    undoing = undo_as_previewed(preview=previewed(job)) if as_previewed else start_undo(job=job)
+    monkeypatch.setattr(Gateway, "update", saved_meanwhile)
+    done = run_to_end(undoing)
+    assert counters(done) == {"uncoupled": 2}, told(done)
+    assert Gateway.update is update
+    row = accounts(remote)["Adatum"]
+    assert (row["address1_city"], Customer.objects.get(pk=adatum.pk).address) == ("Köln", "")
+    lines = list(SynchronizedValue.objects.filter(job=done).values_list("local_id", "field_id", "side"))
+    assert len(lines) == len(set(lines)) > 0
+    assert coupled(mapping) == set()
