@@ -128,6 +128,7 @@ def test_a_pair_that_fails_twice_the_same_way_is_skipped_until_it_is_retried(com
     assert coupling_of(customers, one).last_to_reason == "reference_not_coupled"
     assert counters(synchronize(customers)) == {"skipped": 1}
     assert counters(synchronize(customers)) == {}
+    assert counters(synchronize(customers, selection=[one.system_id])) == {"skipped": 1}
     Customer.objects.filter(pk=one.pk).update(currency_code="")
     count, (job,) = retry(company=company)
     assert (count, counters(run_to_end(job))) == (1, {"unchanged": 1})
@@ -146,6 +147,7 @@ def test_a_pair_that_fails_another_way_is_not_skipped(company, customers, remote
     one.currency_code = "NOK"
     one.save()
     assert counters(synchronize(customers)) == {"failed": 1}
+    assert "NOK" in coupling_of(customers, one).last_error, "the latest counts"
     one.currency_code = ""
     one.save()
     assert set(counters(synchronize(customers))) == {"unchanged"}

@@ -232,6 +232,8 @@ def test_a_price_that_is_there_already_is_coupled_and_a_group_with_two_currencie
     assert "The prices of MIXED are in several currencies (USD, EUR)" in failed.message
     job = synchronize(update_mapping(synchronized, "SALESPRC-PRODPRICE"), full=True)
     assert counters(job) == {"modified": 1, "unchanged": 1, "failed": 2}
+    told = {row.message for row in job.outcomes.filter(outcome="failed", reason="reference_not_coupled")}
+    assert told and all("MIXED" in text for text in told), "the group has no price list to stand in"
     assert len(group_lines(remote)) == 2
     assert price_lines(remote)["RETAIL"]["amount"] == 850
     methods = Coupling.objects.filter(table="sales_price").values_list("method", flat=True)
