@@ -331,6 +331,15 @@ def test_a_mapping_refuses_the_other_direction(company, customers):
         start_synchronization(mapping=update_mapping(company, "CURRENCY"), direction=Direction.FROM)
 
 
+def test_without_a_field_to_synchronize_the_job_fails_and_says_where_to_enable_one(company, customers, remote):
+    customer(company, "10000")
+    customers.fields.update(enabled=False)
+    job = run_to_end(start_synchronization(mapping=customers))
+    assert (job.state, job.failure_reason) == ("failed", "configuration")
+    assert "no enabled field" in job.message and "Integration Field Mapping List" in job.message
+    assert not Coupling.objects.exists() and not accounts(remote)
+
+
 def test_an_unknown_column_stops_before_anything_is_written(company, customers, remote):
     customer(company, "10000")
     customers.fields.filter(field="city").update(integration_field="address1_town")
