@@ -1,4 +1,4 @@
-"""What becomes of a pair whose record here was deleted, by direction, option and whether only coupled ones take part."""
+"""What becomes of a pair whose record here was deleted: by direction, option, and whether coupled ones alone run."""
 
 import pytest
 
@@ -22,9 +22,7 @@ def test_the_option_counts_whichever_way_the_mapping_goes(
     one = customer(company, "10000", "Adatum")
     synchronize(customers)
     customers.fields.update(direction=direction)
-    mapping = update_mapping(
-        company, direction=direction, synch_only_coupled=only_coupled, deletion_conflict=option
-    )
+    mapping = update_mapping(company, direction=direction, synch_only_coupled=only_coupled, deletion_conflict=option)
     synchronize(mapping)
     synchronize(mapping)
     pair, system_id = coupling_of(mapping, one), one.system_id

@@ -26,6 +26,12 @@ def test_fields_that_are_not_mapped_change_nothing_and_make_no_conflict(
     patch(remote, row, sic="There again")
     assert counters(synchronize(customers)) == {"modified": 1}
     assert (accounts(remote)["Adatum"]["address1_city"], accounts(remote)["Adatum"]["sic"]) == ("Ulm", "There again")
+    one.name_2 = "Here once more"
+    one.save()
+    patch(remote, row, address1_city="Trier")
+    assert counters(synchronize(customers)) == {"modified": 1}
+    one.refresh_from_db()
+    assert (one.city, one.name_2) == ("Trier", "Here once more")
 
 
 @pytest.mark.parametrize("seconds", [0, 3600, -3600])
