@@ -231,6 +231,10 @@ def test_a_pair_outside_a_filter_is_left_alone(company, customers, remote):
     one.blocked = ""
     one.save()
     assert counters(synchronize(customers)) == {"modified": 1}
+    without = update_mapping(company, integration_filter={})
+    assert counters(synchronize(without))["modified"] == 1, "without a filter nothing is outside"
+    two.refresh_from_db()
+    assert two.city == "Ulm"
 
 
 def test_currencies_are_transferred_by_their_couplings_and_blank_is_the_local_one(company, customers, remote):
