@@ -139,7 +139,12 @@ def test_what_mutation_testing_names_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("document", "below"),
-    [("scenarios-coupling", ""), ("scenarios-mappings", ""), ("connection-scenarios", "connection_setup")],
+    [
+        ("scenarios-coupling", ""),
+        ("scenarios-mappings", ""),
+        ("scenarios-synchronization", ""),
+        ("connection-scenarios", "connection_setup"),
+    ],
 )
 def test_the_tests_that_scenarios_name_are_there(document: str, below: str) -> None:
     named = set(re.findall(r"`([\w/]+\.py)::(\w+)`", (DOCS / f"{document}.md").read_text()))

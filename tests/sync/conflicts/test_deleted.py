@@ -6,11 +6,13 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from core.vocabulary import ConflictOption, Direction
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, Vendor
 from sandbox.testing import Sandbox
+from sync.conflicts import services
 from tests.coupling.test_commands import spoken
 from tests.sandbox.conftest import api_of
 from tests.sync.conftest import (
@@ -155,6 +157,37 @@ def test_chosen_pairs_are_synchronized_in_the_chosen_direction(
     assert accounts(remote)["Customer 0"]["address1_city"] is None
     told, _ = skipped(company, "list")
     assert [record["local"]["key"] for record in told["records"]] == ["10001"]
+
+
+def test_selected_pairs_of_several_mappings_go_by_a_job_each_and_those_that_are_broken_are_left_out(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
+) -> None:
+    vendor = Vendor.objects.create(company=company, no="V1", name="Fabrikam")
+    vendors = update_mapping(company, "VENDOR", synch_only_coupled=False)
+    synchronize(vendors)
+    vendors = update_mapping(company, "VENDOR", direction="from_integration_table")
+    vendors.fields.update(direction="from_integration_table")
+    rows = [coupling_of(customers, one).integration_id for one in pairs[:2]]
+    rows.append(coupling_of(vendors, vendor).integration_id)
+    for row in rows:
+        patch(remote, row, address1_city="x" * 45)
+    delete_row(company, customers, coupling_of(customers, pairs[2]).integration_id)
+    for mapping in (customers, vendors):
+        synchronize(mapping)
+    assert UndoneRecord.objects.count() == 4
+    patch(remote, rows[2], address1_city="Ulm")
+    jobs = services.synchronize(undone=UndoneRecord.objects.all(), direction=Direction.TO, conflict=ConflictOption.SEND)
+    for job in jobs:
+        run_to_end(job)
+    assert {job.mapping_name: job.direction for job in jobs} == {
+        "CUSTOMER": "to_integration_table", "VENDOR": "from_integration_table"
+    }  # fmt: skip
+    assert {job.mapping_name: counters(Job.objects.get(pk=job.pk)) for job in jobs} == {
+        "CUSTOMER": {"modified": 2}, "VENDOR": {"modified": 1}
+    }  # fmt: skip
+    vendor.refresh_from_db()
+    assert (vendor.city, accounts(remote)["Customer 0"]["address1_city"]) == ("Ulm", None)
+    assert [line.reason for line in UndoneRecord.objects.all()] == ["integration_deleted"]
 
 
 def test_the_page_asks_before_it_deletes_and_which_way_to_synchronize(

@@ -38,6 +38,7 @@ def test_skipped_pairs_are_retried_or_uncoupled(company, customers, operator, re
     synchronize(customers, selection=ids)
     page = page_text(operator.get(page_url(company, "skipped")))
     assert page.count("SEK") >= 3 and "Related record not coupled" in page
+    assert all(f"/records/customer/{one.system_id}/" in page for one in records), "each leads to its card"
     pairs = list(Coupling.objects.filter(base__skipped=True).order_by("pk"))
     operator.post(page_url(company, "retry"), {"selected": [pairs[0].undone.pk]})
     run_to_end(Job.objects.latest("pk"))

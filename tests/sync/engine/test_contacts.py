@@ -151,7 +151,10 @@ def test_primary_contacts_go_both_ways_once_the_contact_is_there(company, custom
     for mapping in (customers, contacts):
         job = synchronize(mapping)
         assert job.counters["modified"] == 0 and not Job.objects.filter(parent=job).exists()
-    assert here.no
+    patch(remote, row_of(customers, here), _primarycontactid_value=None)
+    assert counters(synchronize(customers)) == {"modified": 1}
+    here.refresh_from_db()
+    assert here.primary_contact_no == "", "taken away there, it goes here too"
 
 
 def test_a_blank_primary_contact_there_keeps_an_uncoupled_one_here(company, customers, contacts, remote: Sandbox):

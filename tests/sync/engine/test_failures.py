@@ -128,6 +128,7 @@ def test_a_pair_that_fails_twice_the_same_way_is_skipped_until_it_is_retried(com
     assert coupling_of(customers, one).last_to_reason == "reference_not_coupled"
     assert counters(synchronize(customers)) == {"skipped": 1}
     assert counters(synchronize(customers)) == {}
+    assert counters(synchronize(customers, selection=[one.system_id])) == {"skipped": 1}
     Customer.objects.filter(pk=one.pk).update(currency_code="")
     count, (job,) = retry(company=company)
     assert (count, counters(run_to_end(job))) == (1, {"unchanged": 1})
@@ -146,6 +147,7 @@ def test_a_pair_that_fails_another_way_is_not_skipped(company, customers, remote
     one.currency_code = "NOK"
     one.save()
     assert counters(synchronize(customers)) == {"failed": 1}
+    assert "NOK" in coupling_of(customers, one).last_error, "the latest counts"
     one.currency_code = ""
     one.save()
     assert set(counters(synchronize(customers))) == {"unchanged"}
@@ -229,6 +231,10 @@ def test_a_pair_outside_a_filter_is_left_alone(company, customers, remote):
     one.blocked = ""
     one.save()
     assert counters(synchronize(customers)) == {"modified": 1}
+    without = update_mapping(company, integration_filter={})
+    assert counters(synchronize(without))["modified"] == 1, "without a filter nothing is outside"
+    two.refresh_from_db()
+    assert two.city == "Ulm"
 
 
 def test_currencies_are_transferred_by_their_couplings_and_blank_is_the_local_one(company, customers, remote):
@@ -327,6 +333,15 @@ def test_overwriting_makes_one_side_win(company, customers, remote):
 def test_a_mapping_refuses_the_other_direction(company, customers):
     with pytest.raises(Refusal, match="to the integration table only"):
         start_synchronization(mapping=update_mapping(company, "CURRENCY"), direction=Direction.FROM)
+
+
+def test_without_a_field_to_synchronize_the_job_fails_and_says_where_to_enable_one(company, customers, remote):
+    customer(company, "10000")
+    customers.fields.update(enabled=False)
+    job = run_to_end(start_synchronization(mapping=customers))
+    assert (job.state, job.failure_reason) == ("failed", "configuration")
+    assert "no enabled field" in job.message and "Integration Field Mapping List" in job.message
+    assert not Coupling.objects.exists() and not accounts(remote)
 
 
 def test_an_unknown_column_stops_before_anything_is_written(company, customers, remote):

@@ -182,3 +182,18 @@ def test_with_unit_groups_lines_are_per_any_unit_of_an_item_or_a_resource(lists:
     )
 
     assert rows_written(remote, lists, *LISTS, full=True) == 0
+
+
+def test_a_line_fails_where_its_list_or_its_item_is_not_coupled(lists: Company, remote: Sandbox) -> None:
+    synchronize_all(lists)
+    for name, table in (("PLHEADER-PRICE", "price_list_header"), ("ITEM-PRODUCT", "item")):
+        PriceListLine.objects.filter(no__in=["L1", "L3"]).update(unit_price=Decimal("1"))
+        gone = list(Coupling.objects.filter(mapping__name=name, table=table))
+        assert gone
+        Coupling.objects.filter(table="price_list_line").delete()
+        Coupling.objects.filter(pk__in=[one.pk for one in gone]).delete()
+        job = synchronize(update_mapping(lists, "PLLINE-PRODPRICE"), full=True)
+        failed = list(job.outcomes.filter(outcome="failed"))
+        assert failed and {one.reason for one in failed} == {"reference_not_coupled"}, [one.message for one in failed]
+        assert all("not coupled to Dataverse" in one.message for one in failed)
+        Coupling.objects.bulk_create(gone)

@@ -16,6 +16,7 @@ from core.refusals import Refusal
 from core.vocabulary import DeletionOption, Direction
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping, Method
+from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import (
     Company,
@@ -31,7 +32,7 @@ from sandbox.testing import Sandbox
 from sync.engine.default_prices import DefaultPrices
 from sync.schedules.services import run_due
 from sync.start.services import start_synchronization
-from tests.sync.conftest import accounts, counters, synchronize, update_mapping
+from tests.sync.conftest import accounts, counters, page_url, signed_in, synchronize, update_mapping
 from tests.sync.engine.selling import sell
 from tests.sync.engine.test_table_rules import fullsync, products, units
 
@@ -232,6 +233,8 @@ def test_a_price_that_is_there_already_is_coupled_and_a_group_with_two_currencie
     assert "The prices of MIXED are in several currencies (USD, EUR)" in failed.message
     job = synchronize(update_mapping(synchronized, "SALESPRC-PRODPRICE"), full=True)
     assert counters(job) == {"modified": 1, "unchanged": 1, "failed": 2}
+    told = {row.message for row in job.outcomes.filter(outcome="failed", reason="reference_not_coupled")}
+    assert told and all("MIXED" in text for text in told), "the group has no price list to stand in"
     assert len(group_lines(remote)) == 2
     assert price_lines(remote)["RETAIL"]["amount"] == 850
     methods = Coupling.objects.filter(table="sales_price").values_list("method", flat=True)
@@ -377,3 +380,14 @@ def test_with_unit_groups_each_item_and_resource_has_a_group_with_its_units(sale
     assert mapping.dependencies == ["UNIT OF MEASURE"]
     assert mapping.fields.filter(integration_field="defaultuomscheduleid").exists()
     assert not mapping.fields.filter(integration_field="defaultuomid").exists()
+
+
+def test_a_resource_is_synchronized_from_its_list(synchronized: Company, remote: Sandbox) -> None:
+    one = Resource.objects.get(company=synchronized)
+    one.name = "Putting together"
+    one.save()
+    url = page_url(synchronized, "synchronize-selection", table="resource")
+    signed_in("Operator").post(url, {"selected": [str(one.system_id)], "way": "to"})
+    job = run_to_end(Job.objects.latest("pk"))
+    assert (job.mapping_name, counters(job)) == ("RESOURCE-PRODUCT", {"modified": 1})
+    assert "Putting together" in products(remote)

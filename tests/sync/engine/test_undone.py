@@ -345,3 +345,7 @@ def test_an_uncoupled_records_failure_stands_on_its_card(company, customers, ope
     synchronize(customers, direction=Direction.TO)
     page = operator.get(f"/c/{company.slug}/records/customer/{one.system_id}/").content.decode()
     assert "SEK" in page and "is not coupled to Dataverse" in page
+    Customer.objects.update(currency_code="")
+    assert counters(synchronize(customers, direction=Direction.TO)) == {"inserted": 1}
+    page = operator.get(f"/c/{company.slug}/records/customer/{one.system_id}/").content.decode()
+    assert "is not coupled to Dataverse" not in page, "after a success nothing is told any more"

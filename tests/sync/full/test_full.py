@@ -166,6 +166,16 @@ def test_people_on_both_sides_are_coupled_by_criteria_before_the_rest_is_created
     assert names.count("A Seller") == 1 and "Another" in names
 
 
+def test_every_mapping_has_a_line_and_a_job_that_is_not_the_lines_own_changes_none(company, customers, remote):
+    names = set(full.generate(company)[0].company.mappings.values_list("name", flat=True))
+    assert set(by_name(company)) == names
+    before = list(FullSynchReviewLine.objects.order_by("pk").values())
+    customer(company, "10000")
+    assert synchronize(customers).state == "finished"
+    full.advance(company)
+    assert list(FullSynchReviewLine.objects.order_by("pk").values()) == before
+
+
 def test_recommendations_can_be_asked_for_alone(company, remote):
     customer(company, "10000")
     code, document = command("fullsync", "--company", company.name, "--recommendations")

@@ -39,7 +39,10 @@ def test_a_line_keeps_how_its_job_went_each_way(company: Company, operator, remo
     full.start(company, only=["CUSTOMER"])
     line = FullSynchReviewLine.objects.get(name="CUSTOMER")
     assert (line.to_status, line.from_status) == ("in_process", "in_process")
-    assert "To Int. Table Job Status" in page_text(operator.get(page_url(company, "review")))
+    page = page_text(operator.get(page_url(company, "review")))
+    assert "To Int. Table Job Status" in page
+    assert f'href="/c/{company.slug}/jobs/{line.job_id}/"' in page, "the line leads to its job"
+    assert full.blocked_reason(full.lines(company)) == "A run is under way."
     for job in Job.objects.filter(state=State.QUEUED):
         run_to_end(job)
     full.advance(company)
