@@ -59,7 +59,10 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             notices=notices,
             help="index#role-center",
             template="ui/shell/role_center.html",
-            context={"tables": [table for part in parts for table in part.tables], **_attention(parts, well=not notices)},
+            context={
+                "tables": [table for part in parts for table in part.tables],
+                **_attention(parts, well=not notices),
+            },
             fact_boxes=[box for part in parts for box in part.boxes],
         ),
     )
