@@ -22,7 +22,7 @@ PAGE = "/c/cronus-international/resolve-update-conflicts/"
 @pytest.fixture
 def company(connected: Callable[..., Company]) -> Company:
     """Return a company with three pairs."""
-    return connected("CRONUS International", connect_and_pair)
+    return connected("CRONUS International", connect_and_pair, scene="CRONUS with three pairs")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.sync.conftest import accounts, coupling_of, customer, patch, update_m
 @pytest.fixture
 def company(connected: Callable[..., Company]) -> Company:
     """Return a company with three pairs."""
-    return connected("CRONUS International", connect_and_pair)
+    return connected("CRONUS International", connect_and_pair, scene="CRONUS with three pairs")
 
 
 def test_newer_data_is_warned_of_and_overwritten_once_confirmed(
