@@ -408,10 +408,10 @@ def test_a_limit_that_stops_a_part_postpones_the_job_and_each_choice_is_made_onc
 
 
 def test_the_history_tells_of_choices_created_and_renamed_there(company):
-    one, two = terms(company, "NET 30", "NINETY DAYS")
+    one, two = terms(company, "NET 30", "90 DAYS")
     couple(company)
     synchronize(update_mapping(company, "PAYMENT TERMS", synch_only_coupled=False))
-    assert history(two) == [("code", THERE, "", "NINETY DAYS")]
+    assert history(two) == [("code", THERE, "", "90 DAYS")]
     one.code = "30 DAYS"
     one.save()
     job = synchronize(update_mapping(company, "PAYMENT TERMS"))
