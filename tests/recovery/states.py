@@ -75,7 +75,10 @@ def _base(packed: Any) -> str:
 
 
 def _fields(conflict: Any) -> str:
-    return repr(conflict["fields"]) if conflict else ""
+    """Return the fields in conflict; of a moment, which is another one in each run, whether it is known."""
+    fields = conflict["fields"] if conflict else []
+    told = [{name: bool(value) if name.endswith("_at") else value for name, value in one.items()} for one in fields]
+    return repr(told) if told else ""
 
 
 def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
