@@ -22,6 +22,7 @@ from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected
 from sync.conflicts.services import DELETED
 from ui import listing
+from ui.cells import text_of
 from ui.kit import Action, Cell, Link, Menu, Notice, Page, Status, Tip
 from ui.links import company_url
 
@@ -213,7 +214,7 @@ class _Cells:
         job = self._jobs.get(row.job_id or 0)
         if job is None:
             return ""
-        return Link(f"{job.ended_at or job.created_at:%Y-%m-%d %H:%M}", listings.job_url(job, self.company))
+        return Link(text_of(job.ended_at or job.created_at), listings.job_url(job, self.company))
 
     def row(self, row: UndoneRecord) -> Cell:
         """Return the row in Dataverse, as a link to it there."""
