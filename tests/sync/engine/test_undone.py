@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.roles import set_roles as give_roles
 from core.roles import Role
@@ -33,6 +34,7 @@ from tests.sync.conftest import (
     update_mapping,
 )
 from tests.sync.engine.test_failures import delete_row
+from ui.cells import text_of
 
 NOTHING = "Nothing is left out"
 
@@ -349,3 +351,13 @@ def test_an_uncoupled_records_failure_stands_on_its_card(company, customers, ope
     assert counters(synchronize(customers, direction=Direction.TO)) == {"inserted": 1}
     page = operator.get(f"/c/{company.slug}/records/customer/{one.system_id}/").content.decode()
     assert "is not coupled to Dataverse" not in page, "after a success nothing is told any more"
+
+
+def test_when_it_failed_is_told_in_the_time_zone_of_the_site(company, customers, remote, operator):
+    one = customer(company, "10000", "Adatum")
+    synchronize(customers)
+    patch(remote, coupling_of(customers, one).integration_id, customertypecode=5)
+    job = synchronize(customers)
+    with timezone.override("Asia/Tokyo"):
+        page = operator.get(f"/c/{company.slug}/coupled-data-synchronization-errors/").content.decode()
+        assert f">{text_of(job.ended_at)}</a>" in page
