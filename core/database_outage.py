@@ -40,7 +40,8 @@ def reaches_database(who: str, work: Callable[[], object]) -> bool:
         if not is_database_outage(error):
             raise
         logger.warning("%s: The database cannot be reached (%s); waiting for it.", who, str(error).strip())
-        connection.close()
+        if not connection.in_atomic_block:
+            connection.close()  # it may be broken; the next statement opens a new one
         return False
     return True
 

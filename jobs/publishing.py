@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 from django.utils import timezone
 
+from core.database_outage import reaches_database
 from jobs.models import Job, State
 from jobs.registry import registry
 
@@ -46,10 +47,11 @@ def publish_waiting(exclusive_key: str) -> None:
         Job.objects.filter(pk=following).update(published_at=timezone.now())
         publish(following)
     for work in registry.ended:
+        where = f"end of a job on {exclusive_key}, {getattr(work, '__qualname__', work)}"
         try:
-            work(exclusive_key)
+            reaches_database(where, partial(work, exclusive_key))
         except Exception:
-            logger.exception("end of a job on %s: %s failed", exclusive_key, getattr(work, "__qualname__", work))
+            logger.exception("%s failed", where)
 
 
 def running_holders() -> QuerySet[Job]:

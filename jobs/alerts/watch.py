@@ -7,6 +7,7 @@ import time
 from django.db import close_old_connections
 from django.utils import timezone
 
+from core.database_outage import reaches_database
 from jobs.alerts import job_facts, work
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def _run() -> None:
         time.sleep(EVERY_S)
         close_old_connections()
         try:
-            look_once()
+            reaches_database("alerts", look_once)
         except Exception:
             logger.exception("alerts: the watch over worker and beat failed")
         finally:

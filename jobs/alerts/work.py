@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
+from core.database_outage import is_database_outage
 from jobs.alerts import decisions, kinds, letters
 from jobs.alerts.decisions import Fact, Receiver, Standing, Turn
 from jobs.elections import ALERTS, elect
@@ -59,7 +60,9 @@ def _facts(now: datetime) -> tuple[set[str], list[tuple[str, Fact]]]:
     for name in kinds.all_kinds():
         try:
             facts += [(name, _fitting(fact)) for source in kinds.sources_of(name) for fact in source(now)]
-        except Exception:
+        except Exception as error:
+            if is_database_outage(error):
+                raise  # no source could answer
             logger.exception("alerts: what stands of the kind %s could not be read", name)
         else:
             looked_at.add(name)

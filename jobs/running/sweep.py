@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 
+from core.database_outage import is_database_outage
 from jobs.elections import SWEEP, elect
 from jobs.models import Job, State
 from jobs.publishing import publish, running_holders
@@ -56,6 +57,8 @@ def tick() -> bool:
     for work in (*registry.ticks, *registry.last_ticks):
         try:
             work(now)
-        except Exception:
+        except Exception as error:
+            if is_database_outage(error):
+                raise  # whatever is next would meet it too: the task says it once, without a traceback
             logger.exception("tick: %s failed", getattr(work, "__qualname__", work))
     return True

@@ -15,6 +15,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
+from core.database_outage import is_database_outage
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import Direction
 from coupling import local_records
@@ -69,7 +70,9 @@ def run_due(now: datetime) -> list[Job]:
             continue
         try:
             job = _start_due(mapping, now)
-        except Exception:  # of one mapping; the others run all the same
+        except Exception as error:  # of one mapping; the others run all the same
+            if is_database_outage(error):
+                raise  # it is none of one mapping
             logger.exception("%s of company %s could not be started", mapping.name, mapping.company_id)
             continue
         if job is not None:

@@ -29,11 +29,11 @@ def webhook_server() -> Iterator[WebhookServer]:
 class Facts(list[Fact]):
     """What stands, as a test sets it."""
 
-    fails = False
+    fails: Exception | None = None
 
     def __call__(self, _: Any) -> list[Fact]:
         if self.fails:
-            raise RuntimeError("It cannot be read.")
+            raise self.fails
         return list(self)
 
 

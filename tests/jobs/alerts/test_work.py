@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from auditlog.models import LogEntry
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from core.refusals import Refusal
@@ -188,10 +189,23 @@ def test_what_cannot_be_read_is_neither_begun_nor_over(
 ) -> None:
     facts.append(fact(company))
     turn()
-    facts.fails = True
+    facts.fails = RuntimeError("It cannot be read.")
     turn()
     assert Alert.objects.get().over_at is None
     assert "what stands of the kind leak could not be read" in caplog.text
+
+
+def test_an_outage_of_the_database_ends_the_look_without_a_traceback_for_each_kind(
+    company: Company, facts: Facts, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts.append(fact(company))
+    turn()
+    facts.fails = OperationalError("cut off")
+    facts.fails.__cause__ = psycopg.errors.AdminShutdown("terminating connection")
+    with pytest.raises(OperationalError):
+        turn()
+    assert Alert.objects.get().over_at is None
+    assert not caplog.records
 
 
 @pytest.mark.django_db(transaction=True)

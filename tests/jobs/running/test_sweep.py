@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from config.celery import app
 from jobs import publishing, registry, services
 from jobs.models import Job, State, Tick
 from jobs.running import sweep
-from jobs.tasks import run_job
+from jobs.tasks import run_job, tick
 from tests.jobs.conftest import counting, stored
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,31 @@ def test_the_tick_does_the_upper_rooms_work_and_an_error_in_it_stops_nothing(db,
     assert sweep.tick()
     assert not sweep.tick()
     assert len(done) == 1
+
+
+def cut_off(*_):
+    """Ask as a PostgreSQL server is shut down in the middle of it."""
+    raise OperationalError("cut off") from psycopg.errors.AdminShutdown("terminating connection")
+
+
+def test_an_outage_of_the_database_is_said_once_in_a_tick_and_without_a_traceback(db, monkeypatch, caplog):
+    done = []
+    monkeypatch.setattr(registry.registry, "ticks", [cut_off, done.append])
+    tick()
+    assert not done
+    (line,) = caplog.records
+    assert line.getMessage() == "tick: The database cannot be reached (cut off); waiting for it."
+    assert line.exc_info is None
+
+
+def test_an_outage_in_what_follows_the_end_of_a_job_is_one_line_and_stops_nothing(company, sent, monkeypatch, caplog):
+    done = []
+    monkeypatch.setattr(registry.registry, "ended", [cut_off, done.append])
+    publishing.publish_waiting("k")
+    assert done == ["k"]
+    (line,) = caplog.records
+    assert line.getMessage().startswith("end of a job on k, cut_off: The database cannot be reached")
+    assert line.exc_info is None
 
 
 def test_a_message_for_a_job_that_is_gone_or_ended_does_nothing(company):
