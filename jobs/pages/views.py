@@ -139,7 +139,12 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         ],
         notices=_queue_notices(lines),
         lead="jobs/queue/schedules.html",
-        context={"schedules": lines, "marks": listings.RUN_MARKS, "selectable": may_cancel},
+        context={
+            "schedules": lines,
+            "notes": _schedule_notes(request, found),
+            "marks": listings.RUN_MARKS,
+            "selectable": may_cancel,
+        },
         listing=listings.queue(found, selectable=may_cancel),
     )
     return render.page(request, page)
@@ -153,6 +158,10 @@ def _queue_state(lines: Sequence[Schedule]) -> Status | None:
     if told:
         return Status(", ".join(f"{counts[look]:,} {word}" for look, word in told), told[0][0])
     return Status("All on time", "ok") if counts["ok"] or counts["run"] else None
+
+
+def _schedule_notes(request: HttpRequest, company: Company) -> list[str]:
+    return list(filter(None, (provider(request, company) for provider in registry.schedule_notes)))
 
 
 def _queue_notices(lines: Sequence[Schedule]) -> list[Notice]:

@@ -92,7 +92,7 @@ def test_edit_moves_the_next_run_and_says_what_cannot_be(company, schedules, map
     saved = page_text(mapper.post(url, {"every": "90", "late_after": "25"}, follow=True))
     assert "The schedule of VENDOR is saved." in saved
     after = update_mapping(company, "VENDOR")
-    assert after.schedule.late_after_minutes == 25
+    assert after.late_after_minutes == 25
     assert 89 < (after.next_run_at - timezone.now()).total_seconds() / 60 <= 90
     assert mapper.get(url.replace("VENDOR", "NOTHING")).status_code == 404
 
