@@ -1,6 +1,6 @@
 """Schedules in the walk: what is due runs once, what is held or rests does not, whatever the clock says."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -21,14 +21,27 @@ class ScheduleRules:
     """Rules of a walk, beside those that it has itself; `self` is the walk.
 
     changed_here, deleted_here: whether a record was changed, or a coupled one deleted, since the mapping rests.
+    planned, rests_since: of the mapping, which runs by itself only while a rule is about that: the workers that other
+    rules have killed tick too.
     """
 
     changed_here = deleted_here = resting = held = False
+    planned: datetime | None = None
+    rests_since: datetime | None = None
 
     def begin_schedule(self: Any) -> None:
         """Have CUSTOMER run by itself, every 30 minutes, and nothing else."""
         IntegrationTableMapping.objects.filter(company=self.world.company).update(scheduled=False)
-        self.world.mapping(scheduled=True, next_run_at=timezone.now() + timedelta(minutes=EVERY), every_minutes=EVERY)
+        self.world.mapping(every_minutes=EVERY)
+        self.planned = timezone.now() + timedelta(minutes=EVERY)
+
+    def _unpark(self: Any) -> None:
+        self.world.mapping(scheduled=not self.held, next_run_at=self.planned, on_hold_since=self.rests_since)
+
+    def _park(self: Any) -> None:
+        mapping = self.world.mapping()
+        self.planned, self.rests_since = mapping.next_run_at, mapping.on_hold_since
+        self.world.mapping(scheduled=False)
 
     @rule(
         before=st.sampled_from(["", "", "", "hold", "ready", "ready", "rest"]),
@@ -40,6 +53,7 @@ class ScheduleRules:
         was moved: what is due runs, and once.
         """
         self._step()
+        self._unpark()
         if before == "rest":
             self._rest()
         elif before:
@@ -52,6 +66,7 @@ class ScheduleRules:
         jobs = services.run_due(now)
         assert len(jobs) == (not self.held and (due or woken)), (planned, now, self.held, self.resting, woken)
         assert services.run_due(now) == []
+        self._park()
         if jobs:
             self._run_scheduled(jobs[0], fate)
         self.world.mapping(synch_only_coupled=False)
@@ -92,9 +107,8 @@ class ScheduleRules:
             if thing.coupled:
                 thing.synchronize(self.deletion)
         mapping = self.world.mapping()
-        if not self.held:
-            self.resting = False
+        self.resting = self.rests_since is not None
         assert mapping.schedule.attempts == 0
         assert mapping.schedule.owed_since is None
-        assert (mapping.next_run_at is not None) or self.held
+        assert (self.planned is not None) or self.held
         self._compare()
