@@ -25,6 +25,7 @@ from jobs.models import Job, Outcome, Reason
 from jobs.outcomes import JobOutcomes, with_parts_known
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
+from jobs.pages import queue_statuses
 from jobs.registry import Schedule, error_url, registry
 from masterdata.models import Company
 from ui import render
@@ -124,6 +125,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
     """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
     found = access.company_or_404(request, company)
     lines = [line for provider in registry.schedules for line in provider(request, found)]
+    status = queue_statuses.asked(request.GET)
     may_cancel = may(request.user, Can.OPERATE, found)
     cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
     on_lines = [action for provider in registry.schedule_actions for action in provider(request, found)]
@@ -140,12 +142,13 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         notices=_queue_notices(lines),
         lead="jobs/queue/schedules.html",
         context={
-            "schedules": lines,
+            "schedules": queue_statuses.shown(lines, status),
+            "segments": queue_statuses.segments(found, lines, status),
             "notes": _schedule_notes(request, found),
             "marks": listings.RUN_MARKS,
             "selectable": may_cancel,
         },
-        listing=listings.queue(found, selectable=may_cancel),
+        listing=listings.queue(found, selectable=may_cancel, states=queue_statuses.states(status)),
     )
     return render.page(request, page)
 
