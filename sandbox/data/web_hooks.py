@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import NAMESPACE_URL, uuid4, uuid5
-from xml.etree import ElementTree as Xml  # nosec B405 - what a caller of the stand-in registered itself
+from xml.etree import ElementTree as Xml  # nosec B405
 
 from sandbox.base.errors import ServiceError, invalid_argument, not_covered
 from sandbox.base.values import from_json
@@ -160,7 +160,8 @@ def _address_and_proof(endpoint: Fragments) -> tuple[str, dict[str, str]]:
 def read_settings(text: str) -> dict[str, str]:
     """Return names and values of `<settings><setting name="" value=""/></settings>`. Raises ServiceError."""
     try:
-        root = Xml.fromstring(text)  # noqa: S314 # nosec B314 - the caller's own, in a stand-in on loopback
+        # What a caller registered itself, in a stand-in on loopback.
+        root = Xml.fromstring(text)  # noqa: S314 # nosec B314
     except Xml.ParseError:
         raise invalid_argument("The authentication value of a web hook with headers is no XML of settings.") from None
     return {one.get("name", ""): one.get("value", "") for one in root.iter("setting") if one.get("name")}
