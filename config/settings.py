@@ -33,6 +33,8 @@ PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 # The address people use; its scheme decides secure cookies and HSTS.
 SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", ("https", "http")).rstrip("/")
+# The address at which Dataverse reaches this site to call its web hooks, where that is another one.
+PUBLIC_URL = env.url("PUBLIC_URL", SITE_URL, ("https", "http")).rstrip("/")
 # How many proxies stand in front; only what they say (X-Forwarded-For, X-Forwarded-Proto) is believed.
 TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=10)
 

@@ -14,7 +14,7 @@ class ConnectionSetupConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from connection_setup import shell
-        from connection_setup.models import DataEncryption, DataverseConnection, Dynamics365Connection
+        from connection_setup.models import DataEncryption, DataverseConnection, Dynamics365Connection, WebHook
         from connection_setup.secrets import credentials, keyring
         from core.error_reports import register_secrets
 
@@ -25,5 +25,7 @@ class ConnectionSetupConfig(AppConfig):
         auditlog.register(DataverseConnection, exclude_fields=left_out)
         auditlog.register(DataEncryption)
         auditlog.register(Dynamics365Connection, exclude_fields=["checks", "checked_at"])
+        not_by_people = ["key", "looked_at", "called_at", "problem", "problem_fix", "endpoint_id", "organization_id"]
+        auditlog.register(WebHook, exclude_fields=not_by_people)
         register_secrets(keyring.secrets)
         shell.register()

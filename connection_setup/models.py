@@ -97,6 +97,32 @@ class DataverseConnection(models.Model):
         return f"{self.company}: {self.environment_url or 'not set up'}"
 
 
+class WebHook(models.Model):
+    """One company's web hook in Dataverse: where it is called, and with which key. See connection_setup.web_hook."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="web_hook")
+    endpoint_id = models.UUIDField(help_text="Its id in Dataverse, chosen before it is made.")
+    organization_id = models.UUIDField(help_text="The organization it is registered in.")
+    key = models.BinaryField(blank=True, default=b"", help_text="Sealed: what Dataverse proves itself by.")
+    address = models.CharField("Address", max_length=500, blank=True, help_text="The address it is registered with.")
+    tables = models.JSONField("Tables", default=list, blank=True, help_text="Those whose changes it is called for.")
+    wanted_tables = models.JSONField(default=list, blank=True, help_text="Those that were mapped when it was made.")
+    registered_at = models.DateTimeField("Registered At", null=True, blank=True)
+    registered_by = models.CharField("Registered By", max_length=150, blank=True)
+    leaving_since = models.DateTimeField(null=True, blank=True, help_text="Since when it is to be removed.")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="When the tick looked after it last.")
+    called_at = models.DateTimeField("Last Called", null=True, blank=True, help_text="To the minute.")
+    problem = models.TextField(blank=True, help_text="Why Dataverse refused it, as people read it.")
+    problem_fix = models.TextField(blank=True, help_text="What to do about the problem.")
+
+    def __str__(self) -> str:
+        return f"web hook of {self.company}"
+
+    def get_additional_data(self) -> dict[str, int | str]:
+        """Return what the audit log keeps beside the id: the company, and what the Change Log calls the row."""
+        return {"company_id": self.company_id, "of": "Web Hook"}
+
+
 class AdministratorSignIn(models.Model):
     """An administrator's sign-in at Microsoft: begun, then used to prepare the environment, then dropped.
 

@@ -11,10 +11,11 @@ from connection_setup.captions import TITLE
 from connection_setup.connection import state
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
-from connection_setup.models import AssistedSetup, Dynamics365Connection
+from connection_setup.models import AssistedSetup, Dynamics365Connection, WebHook
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
 from connection_setup.setup.notices import environment_changed_notice
+from connection_setup.web_hook import services as web_hook
 from core.roles import Can, may
 from jobs import registry
 from masterdata.models import Company
@@ -54,6 +55,7 @@ ENTRIES = (
         also=("Set up a connection to Dataverse", "Dataverse Connection Setup guide", "Connect to Dataverse"),
         needs=Can.ADMINISTER,
     ),
+    Entry("Register Web Hook", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER),
     Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER),
     *(
         Entry(title, f"connection_setup:{name}", group="Administration", needs=Can.ADMINISTER)
@@ -135,6 +137,16 @@ def register() -> None:
             captions={"enabled": "Enabled", "unit_groups": "Unit Group Mapping"},
         )
     )  # fmt: skip
+    hooks.log_changes(
+        hooks.Logged(
+            "web-hook", "Web Hook", WebHook, lambda company: WebHook.objects.filter(company=company),
+            captions={
+                "address": "Address", "tables": "Tables", "registered_at": "Registered At",
+                "registered_by": "Registered By",
+            },
+            words={"tables": ", ".join},
+        )
+    )  # fmt: skip
     alert_facts.register()
     role_center_status(company_status)
     role_center_notice(environment_notice)
@@ -143,6 +155,9 @@ def register() -> None:
     role_center_notice(expiry_notice)
     role_center_part(connection_part, position=30)
     registry.on_tick(sign_in.drop_expired)
+    registry.on_tick(web_hook.settle, last=True)
+    hooks.on_disabled(web_hook.leave)
+    hooks.on_moved(web_hook.forget_moved)
 
 
 def _guide_status(company: Company) -> Status:

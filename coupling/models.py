@@ -87,6 +87,9 @@ class IntegrationTableMapping(OfCompany, models.Model):
     dependencies = models.JSONField(default=list, blank=True, help_text="Names of the mappings this one depends on.")
     every_minutes = models.PositiveIntegerField(default=30)
     inactivity_timeout_minutes = models.PositiveIntegerField(default=720)
+    late_after_minutes = models.PositiveIntegerField(
+        "Late After", default=15, help_text="How many minutes past its time a run may begin or succeed."
+    )
     scheduled = models.BooleanField(default=False)
     next_run_at = models.DateTimeField(null=True, blank=True)
     on_hold_since = models.DateTimeField(

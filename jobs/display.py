@@ -160,24 +160,29 @@ def duration_of(job: Job) -> str:
     return duration((job.ended_at - job.started_at).total_seconds())
 
 
+def done(job: Job) -> int:
+    """Return how many records are processed, with those of the batch in hand that Dataverse has taken."""
+    return job.processed + (job.under_way if job.state == State.IN_PROCESS else 0)
+
+
 def rate(job: Job) -> float:
     """Return records a second over the time workers worked on it."""
-    return job.processed / job.active_s if job.active_s > 0.05 else 0.0
+    return done(job) / job.active_s if job.active_s > 0.05 else 0.0
 
 
 def time_left(job: Job) -> float | None:
     """Return seconds until the total is reached at the present rate; None when that cannot be told."""
     pace = rate(job)
-    if job.total is None or pace <= 0 or job.processed <= 0 or job.processed >= job.total:
+    if job.total is None or pace <= 0 or done(job) <= 0 or done(job) >= job.total:
         return None
-    return (job.total - job.processed) / pace
+    return (job.total - done(job)) / pace
 
 
 def percent(job: Job) -> int | None:
     """Return how much of the total is done, never 100 before the end; None without a total."""
     if not job.total:
         return None
-    return min(99 if job.state not in ENDED_STATES else 100, int(job.processed * 100 / job.total))
+    return min(99 if job.state not in ENDED_STATES else 100, int(done(job) * 100 / job.total))
 
 
 def lost(job: Job, now: datetime | None = None) -> bool:
@@ -242,13 +247,13 @@ def since_midnight() -> datetime:
 
 def _amount(job: Job) -> str:
     if job.total is None:
-        return f"{job.processed:,} records" if job.processed else "Getting ready"
-    return f"{job.processed:,} of {job.total:,} records"
+        return f"{done(job):,} records" if done(job) else "Getting ready"
+    return f"{done(job):,} of {job.total:,} records"
 
 
 def _pace(job: Job) -> str:
     pace, left = rate(job), time_left(job)
-    if pace <= 0 or job.processed <= 0:
+    if pace <= 0 or done(job) <= 0:
         return ""
     text = f"{pace:,.0f} a second" if pace >= 10 else f"{pace:,.1f} a second"
     return text if left is None else f"{text}, about {_roughly(left)} left"

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,6 +79,7 @@ def claim(job_id: int) -> Job | NotClaimed:
         with transaction.atomic():
             taken = _unchanged_row(job).update(
                 state=State.IN_PROCESS, fence=F("fence") + 1, worker=worker_name(), lease_until=lease_end(now),
+                under_way=0,
                 not_before=None, message="", failure_reason="", failure_message="", failure_fix="",
                 started_at=Coalesce("started_at", now),
                 attempts=F("attempts") + 1 if lost else F("attempts"),
@@ -135,6 +137,17 @@ def _unchanged_row(job: Job) -> Any:
     return Job.objects.filter(pk=job.pk, fence=job.fence, state=job.state, lease_until=job.lease_until)
 
 
+_TELL_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far the batch in hand is: columns of the job, and what was processed when it began."""
+
+    processed: int
+    columns: dict[str, Any]
+
+
 class Lease:
     """The right to work on a claimed job, kept alive by a thread with a connection of its own.
 
@@ -144,6 +157,8 @@ class Lease:
 
     def __init__(self, job_id: int, fence: int) -> None:
         self.job_id, self.fence = job_id, fence
+        self.tell: Callable[[], Told | None] | None = None
+        """What of the batch in hand to tell, asked once a second; None where there is nothing new."""
         self._stop = threading.Event()
         self._lost = False
         self._good_until = time.monotonic() + settings.JOB_LEASE_S
@@ -184,14 +199,26 @@ class Lease:
         # A transaction that is rolled back takes the longer lease with it.
         transaction.on_commit(lambda: self._extend(asked))
 
+    def _tell(self) -> None:
+        """Store how far the batch in hand is, for who looks; a checkpoint that was saved meanwhile knows better."""
+        told = self.tell() if self.tell is not None else None
+        if told is None:
+            return
+        mine = Job.objects.filter(pk=self.job_id, fence=self.fence, state=State.IN_PROCESS, lease_until__isnull=False)
+        mine.filter(processed=told.processed).update(**told.columns)
+
     def _extend(self, asked: float) -> None:
         self._good_until = max(self._good_until, asked + settings.JOB_LEASE_S)
 
     def _beat(self) -> None:
         try:
-            while not self._stop.wait(settings.JOB_HEARTBEAT_S):
+            renewed = time.monotonic()
+            while not self._stop.wait(min(_TELL_EVERY_S, settings.JOB_HEARTBEAT_S)):
                 try:
-                    self.renew()
+                    if time.monotonic() - renewed >= settings.JOB_HEARTBEAT_S - _TELL_EVERY_S / 2:
+                        renewed = time.monotonic()
+                        self.renew()
+                    self._tell()
                 except LeaseLost as lost:
                     logger.info("%s", lost)  # the slice says so when it still needs the lease
                     return

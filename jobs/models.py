@@ -167,6 +167,9 @@ class Job(models.Model):
     plan = models.CharField(max_length=16, blank=True, help_text="scan or probe.")
     phase = models.CharField(max_length=60, blank=True)
     processed = models.PositiveBigIntegerField(default=0)
+    under_way = models.PositiveIntegerField(
+        default=0, help_text="Rows of the batch in hand that Dataverse has taken, beyond what is processed."
+    )
     total = models.PositiveBigIntegerField(null=True, blank=True)
     counters = models.JSONField(default=no_counts)
     reasons = models.JSONField(default=dict, blank=True)

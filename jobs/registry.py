@@ -97,6 +97,7 @@ class _Registry:
     ended: list[Callable[[str], None]] = field(default_factory=list)
     schedules: list[ScheduleProvider] = field(default_factory=list)
     schedule_actions: list[Callable[[Any, Any], Iterable[Action]]] = field(default_factory=list)
+    schedule_notes: list[Callable[[Any, Any], str]] = field(default_factory=list)
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
     record_finders: list[Callable[[Any, str], Iterable[UUID]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
@@ -166,6 +167,13 @@ def schedule_actions(provider: Callable[[Any, Any], Iterable[Action]]) -> None:
     The lines are known by what comes back as `schedule`.
     """
     registry.schedule_actions.append(provider)
+
+
+def schedule_notes(provider: Callable[[Any, Any], str]) -> None:
+    """Tell something of all schedules on Job Queue Entries; the provider gets the request and the company, and answers
+    a sentence, "" where there is nothing to tell.
+    """
+    registry.schedule_notes.append(provider)
 
 
 def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) -> None:

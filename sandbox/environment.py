@@ -15,6 +15,7 @@ from sandbox.data.privileges import PrivilegeCache
 from sandbox.data.rules import ADMINISTRATOR, user_role_names, user_team_ids
 from sandbox.data.seed import CURRENCIES, Seed
 from sandbox.data.store import Rows, SavedRows, Store, Transaction
+from sandbox.data.web_hooks import WebHooks
 from sandbox.data.writing import Caller
 from sandbox.identity.directory import DOMAIN, TENANT_ID, Directory
 from sandbox.identity.records import Application, Person, Secret
@@ -101,6 +102,7 @@ class Environment:
         self.unpublished: dict[str, tuple[Choice, ...]] = {}
         self.store = Store(self.tables)
         self._build()
+        self.web_hooks = WebHooks(self.store, str(self.credentials.organization_id))
         self._reset_point = self.snapshot()
         self.first_columns = {name: dict(table.columns) for name, table in self.tables.items()}
 

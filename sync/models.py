@@ -1,6 +1,5 @@
 """State of synchronization: up to where each mapping's changes were read, pairs to compare, the review's lines."""
 
-from datetime import timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -52,9 +51,6 @@ class Schedule(models.Model):
     mapping = models.OneToOneField(
         IntegrationTableMapping, on_delete=models.CASCADE, primary_key=True, related_name="schedule"
     )
-    late_after = models.DurationField(
-        default=timedelta(minutes=15), help_text="How long past its time a run may begin or succeed."
-    )
     job = models.ForeignKey(
         Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
         help_text="Its run until the schedule has taken note of how it ended.",
@@ -74,11 +70,6 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"schedule of {self.mapping}"
-
-    @property
-    def late_after_minutes(self) -> int:
-        """How many minutes past its time it is late."""
-        return int(self.late_after.total_seconds() // 60)
 
 
 class SchedulePause(models.Model):

@@ -132,6 +132,7 @@ def register() -> None:
     _register_waking()
     jobs.schedules(schedules_page.queue_lines)
     jobs.schedule_actions(schedules_page.queue_actions)
+    jobs.schedule_notes(schedules_page.wakes_from_dataverse)
     mapping_schedule.show_on_card(schedules_page.card_fields, schedules_page.card_actions, schedules_reading.with_all)
     jobs.outcome_actions(outcome_actions)
     jobs.error_page(_error_page)

@@ -14,6 +14,7 @@ from sync.history import views as history
 from sync.now import views as now
 from sync.salespeople import views as salespeople
 from sync.schedules import views as schedules
+from sync.schedules import web_hook
 from sync.start import pages as start
 from sync.undo import views as undo
 
@@ -30,6 +31,7 @@ _queue = "c/<slug:company>/jobs/queue/schedules/"
 _undo = "c/<slug:company>/undo-previews/<int:undo>/"
 _history = "c/<slug:company>/synchronization-history/"
 urlpatterns = [
+    path("dataverse-changes/<uuid:hook>/", web_hook.called, name="web-hook"),
     path(_failures, failures.show, name="failures"),
     path(_failures + "by-hand/", failures.by_hand, name="failures-by-hand"),
     path(_failures + "couple/", failures.couple, name="failures-couple"),

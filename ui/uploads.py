@@ -12,6 +12,7 @@ from ui import errors
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 _NAME = "most_bytes"
+_OF_STRANGERS = "most_bytes_of_strangers"
 
 
 def takes_files(most_bytes: int) -> Callable[[View], View]:
@@ -19,6 +20,16 @@ def takes_files(most_bytes: int) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         vars(view)[_NAME] = most_bytes
+        return view
+
+    return mark
+
+
+def takes_from_strangers(most_bytes: int) -> Callable[[View], View]:
+    """Let whoever is not signed in send so much to a view, which looks at who it is by itself."""
+
+    def mark(view: View) -> View:
+        vars(view)[_OF_STRANGERS] = most_bytes
         return view
 
     return mark
@@ -51,6 +62,8 @@ class BodySizes:
 
 def _most_bytes(request: HttpRequest, view: Callable[..., Any], company: str | None) -> int:
     """Return how much the person may send to a view: large files only where they may open it."""
+    if (named := getattr(view, _OF_STRANGERS, None)) is not None:
+        return int(named)
     if not request.user.is_authenticated:
         return settings.MOST_BYTES_OF_STRANGERS
     can: Can | None = getattr(view, "requires", None)

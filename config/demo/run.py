@@ -16,6 +16,7 @@ from config.state_in_use import hold_state_folder
 from connection_setup.connection import state as connections
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling
+from connection_setup.web_hook import services as web_hook
 from coupling.failures.likely import count_text
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Reason, State
@@ -68,7 +69,7 @@ class Demo:
             with Site(port=_port(self.screen), say=self.screen.line) as site:
                 site.wait_until_serving()
                 tell_address(site.url)
-                well = self._show(first, second, environment)
+                well = self._show(first, second, environment, site.port)
                 self.screen.line()
                 self.screen.line(f"  In all {time.monotonic() - began:.0f} seconds.")
                 self.screen.line(f"  Open {site.url} and sign in as {' / '.join(who) if who else 'yourself'}.")
@@ -95,11 +96,12 @@ class Demo:
         self.screen.line(f"  The sandbox at {environment.url}: {loaded}")
         return True
 
-    def _show(self, company: Company, other: Company, environment: Environment) -> bool:
+    def _show(self, company: Company, other: Company, environment: Environment, site_port: int) -> bool:
         self._connect(company, environment)
         rounds.choose_criteria(company)
         first = self._round(company, environment, "Coupling by criteria, then synchronizing in full ...")
         second = self._round(company, environment, "The same jobs again ...")
+        self._register_web_hook(company, site_port)
         self._summary(company, other, first, second)
         well = not any(job.state != State.FINISHED for job in (*first.jobs, *second.jobs))
         nothing_left = second.count("coupled") == 0 and second.written == 0
@@ -131,6 +133,13 @@ class Demo:
         if sales.failed:
             raise DemoFailed(f"Dynamics 365 could not be enabled. {sales.failed.user_message}")
         self.screen.line("  ok     Dynamics 365 Sales: units, items, resources, prices and opportunities")
+
+    def _register_web_hook(self, company: Company, site_port: int) -> None:
+        """Have the sandbox call the site after a change there, once there is nothing left to synchronize."""
+        # Where nobody named an address, the site's processes derive it from a port that may be another than was asked.
+        settings.PUBLIC_URL = settings.PUBLIC_URL.replace(f":{settings.PORT}", f":{site_port}")
+        kept = web_hook.register_as_application(company, by="the demo")
+        self.screen.line(f"  A web hook wakes mappings after a change of {len(kept.tables)} tables in Dataverse.")
 
     def _round(self, company: Company, environment: Environment, title: str) -> Round:
         """Couple every mapping with criteria, then synchronize in full."""

@@ -25,5 +25,5 @@ def purpose_form(
 ) -> PurposeForm:
     """Return the form to show before the sign-in; consent that was given is not asked for again."""
     purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
-    consented = purpose in ("prepare", "team") and consent.is_given(connection)
+    consented = purpose in ("prepare", "team", preparation.WEB_HOOK) and consent.is_given(connection)
     return (PurposeForm if consented else ConsentForm)(data, initial={"purpose": purpose})

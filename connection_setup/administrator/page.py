@@ -18,12 +18,14 @@ STEP_TITLES = {
     "certificate": "Preparation of the environment",
     "team": "Members of the owning team",
     preparation.REDEPLOY: "Redeployment of the integration solution",
+    preparation.WEB_HOOK: "Registration of the web hook",
 }
 STEP_BUTTONS = {
     "prepare": "Prepare the environment",
     "certificate": "Prepare the environment",
     "team": "Add Coupled Users to Team",
     preparation.REDEPLOY: "Redeploy the solution",
+    preparation.WEB_HOOK: "Register the web hook",
 }
 """By the purpose of a sign-in: the heading of its steps, and the button that starts them."""
 

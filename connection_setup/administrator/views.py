@@ -165,6 +165,8 @@ def _finish(request: HttpRequest, connection: DataverseConnection, found: Admini
         return _finish_redeployment(request, connection)
     if found.purpose == "certificate":
         return _finish_certificate(request, connection)
+    if found.purpose == preparation.WEB_HOOK:
+        return _finish_web_hook(request, found)
     return _finish_team(request, found)
 
 
@@ -183,6 +185,14 @@ def _finish_certificate(request: HttpRequest, connection: DataverseConnection) -
     """Change to the certificate of the other application, whose user exists now."""
     administrator_sign_in.drop(connection.company, _session_key(request))
     return render.redirect(request, certificate_views.switch_and_report(request, connection.company))
+
+
+def _finish_web_hook(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
+    """Say that the web hook is registered, where it is shown."""
+    last = preparation.step_reports(found)[-1]
+    administrator_sign_in.drop(found.company, _session_key(request))
+    messages.success(request, f"The web hook is registered. {last.message} The administrator's sign-in is forgotten.")
+    return render.redirect(request, company_url("connection_setup:setup", found.company))
 
 
 def _finish_team(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:

@@ -15,7 +15,13 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.connection.state import audit_as
-from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
+from connection_setup.models import (
+    AdministratorSignIn,
+    AuthenticationType,
+    DataEncryption,
+    DataverseConnection,
+    WebHook,
+)
 from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
 from connection_setup.secrets.sealing import CannotDecrypt
@@ -29,6 +35,7 @@ _SEALED: Sequence[tuple[Any, Sequence[str]]] = (
     (DataverseConnection, credentials.SEALED_COLUMNS),
     (AdministratorSignIn, ("sealed",)),
     (AlertReceiver, ("secret",)),
+    (WebHook, ("key",)),
 )
 """Every column of the database that holds something encrypted."""
 _CAPTIONS = {
@@ -37,6 +44,7 @@ _CAPTIONS = {
     "next_private_key": "Private key of the pending certificate",
     "sealed": "Administrator's sign-in",
     "secret": "Secret of a webhook",  # nosec B105
+    "key": "Key of the web hook in Dataverse",
 }
 
 

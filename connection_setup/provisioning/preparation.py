@@ -14,6 +14,8 @@ from connection_setup.provisioning import sign_in, solution, steps, team_members
 from connection_setup.provisioning.steps import Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
+from connection_setup.web_hook import registration
+from connection_setup.web_hook import services as web_hook
 from core.refusals import Refusal
 
 
@@ -95,6 +97,18 @@ def _members(work: Preparation) -> Result:
     return Result(added, failed, "attention" if failed else "done")
 
 
+def _web_hook_rights(work: Preparation) -> Result:
+    made = solution.make_role(work.client, registration.RIGHTS)
+    may = "may now" if made else "may already"
+    return Result(f"The security role {ROLE} {may} renew and remove the web hook.")
+
+
+def _web_hook(work: Preparation) -> Result:
+    signed_in = work.signed_in
+    kept = web_hook.register(company=work.connection.company, client=work.client, by=signed_in.name)
+    return Result(f"Dataverse calls {kept.address} after a change of {', '.join(kept.tables)}.")
+
+
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
 
 STEPS: tuple[Step[Preparation], ...] = (
@@ -114,9 +128,16 @@ CERTIFICATE_STEPS: tuple[Step[Preparation], ...] = (
 
 TEAM_STEPS: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
 REDEPLOY = "redeploy"
+WEB_HOOK = "webhook"
+WEB_HOOK_STEPS: tuple[Step[Preparation], ...] = (
+    ADMINISTRATOR,
+    Step("web hook rights", "Security role", _web_hook_rights),
+    Step("web hook", "Web hook", _web_hook),
+)
 
 PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
     "prepare": STEPS, "certificate": CERTIFICATE_STEPS, "team": TEAM_STEPS, REDEPLOY: STEPS,
+    WEB_HOOK: WEB_HOOK_STEPS,
 }  # fmt: skip
 """Purpose of a sign-in -> the steps that follow it."""
 

@@ -26,7 +26,8 @@ PRIVILEGE_DEPTH = "Global"
 
 ALL_RIGHTS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")
 WRITE_RIGHTS = ("Create", "Read", "Write", "Append", "AppendTo")
-NEEDED_RIGHTS: Mapping[str, Sequence[str]] = {
+Rights = Mapping[str, Sequence[str]]
+NEEDED_RIGHTS: Rights = {
     "account": ALL_RIGHTS,
     "contact": ALL_RIGHTS,
     "opportunity": ALL_RIGHTS,
@@ -169,7 +170,7 @@ def _make_company_table(client: Definer) -> bool:
 # -- the role ---------------------------------------------------------------------------------
 
 
-def make_role(client: Definer) -> bool:
+def make_role(client: Definer, rights: Rights = NEEDED_RIGHTS) -> bool:
     """Make the integration's security role and add the privileges it lacks. Return whether something was made."""
     root = _root(client)
     inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), root))
@@ -184,7 +185,7 @@ def make_role(client: Definer) -> bool:
         row_id = UUID(role["roleid"])
     answer = client.function(f"RetrieveRolePrivilegesRole(RoleId={row_id})")
     held = {str(one["PrivilegeId"]) for one in answer["RolePrivileges"] if one["Depth"] == PRIVILEGE_DEPTH}
-    ids = _privileges(client)
+    ids = _privileges(client, rights)
     missing = {name: key for name, key in ids.items() if key not in held}
     if missing:
         client.action(
@@ -200,12 +201,12 @@ def make_role(client: Definer) -> bool:
     return made or bool(missing)
 
 
-def _privileges(client: Definer) -> dict[str, str]:
+def _privileges(client: Definer, needed: Rights) -> dict[str, str]:
     """Return name -> id of the privileges that are needed; the metadata alone knows their names."""
-    paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in NEEDED_RIGHTS]
+    paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in needed]
     answers = client.batch([Request("GET", path) for path in paths])
     found: dict[str, str] = {}
-    for (table, rights), answer in zip(NEEDED_RIGHTS.items(), answers, strict=True):
+    for (table, rights), answer in zip(needed.items(), answers, strict=True):
         if isinstance(answer.error, Gone):  # an environment without the sales tables
             continue
         if answer.error is not None:

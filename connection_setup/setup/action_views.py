@@ -11,8 +11,10 @@ from connection_setup import hooks
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.setup.views import save_form_first
+from connection_setup.web_hook import services as web_hook
 from core.refusals import Refusal
 from core.roles import Can, requires
+from dataverse.errors import DataverseError
 from ui import render
 from ui.kit import Action
 from ui.links import company_url, optional_url
@@ -90,3 +92,31 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     jobs = "1 job is queued" if count == 1 else f"{count} jobs are queued"
     messages.success(request, f"{jobs}, one per mapping. Each is listed here until it ends.")
     return HttpResponseRedirect(optional_url("jobs:queue", owner) or reverse("ui:home"))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove_web_hook(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then remove the web hook (Remove Web Hook)."""
+    owner = company_or_404(request, company)
+    back = company_url("connection_setup:setup", owner)
+    if request.method != "POST":
+        return render.confirm(
+            request,
+            title="Remove the web hook?",
+            text="Dataverse no longer calls this site after a change there. Changes are found when mappings run at "
+            "their times.",
+            action=Action("Remove", company_url("connection_setup:web-hook-remove", owner), "post"),
+            back=back,
+            company=owner,
+        )
+    try:
+        with state.audit_as(request.user):
+            removed = web_hook.remove(owner)
+    except (Refusal, DataverseError) as error:
+        messages.error(
+            request, f"Calls of the web hook count for nothing now, but it is still in Dataverse. {error.user_message}"
+        )
+    else:
+        messages.success(request, "The web hook is removed." if removed else "There was no web hook.")
+    return HttpResponseRedirect(back)

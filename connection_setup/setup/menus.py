@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.secrets import credentials
+from connection_setup.web_hook import services as web_hook
 from core.roles import ONLY_ADMINISTRATORS, Can, may
 from dataverse import clouds
 from ui.kit import Action, Menu
@@ -107,6 +108,7 @@ class _Menus:
                     off=redeploying_off,
                     note="" if redeploying_off else "With an administrator's sign-in",
                 ),
+                *self._web_hook(),
                 Action("Integration Solutions", self._url("solutions"), icon="list", off=self.not_enabled),
                 Action("Integration User Roles", self._url("user-roles"), icon="shield", off=self.not_enabled),
                 Action("Owning Team Roles", self._url("team-roles"), icon="shield", off=self.not_enabled),
@@ -128,6 +130,23 @@ class _Menus:
             Action("Add Coupled Users to Team", team, "post", "person", off=self.not_administrator or off)
             if team
             else None,
+        ]
+
+    def _web_hook(self) -> list[Action]:
+        """Return Register Web Hook and Remove Web Hook, with the reason while they are of no use."""
+        off = self.not_administrator or self.not_enabled
+        problem = web_hook.address_problem(self.connection) if not off else None
+        signing_in = company_url("connection_setup:administrator", self.company, query={"purpose": "webhook"})
+        registering_off = off or (problem.user_message if problem else "")
+        return [
+            Action(
+                "Register Web Hook",
+                signing_in,
+                icon="plug",
+                off=registering_off,
+                note="" if registering_off else "With an administrator's sign-in",
+            ),
+            Action("Remove Web Hook", self._url("web-hook-remove"), icon="disconnect", off=off, dialog=True),
         ]
 
     def encryption_menu(self) -> list[Action]:

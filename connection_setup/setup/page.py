@@ -19,6 +19,7 @@ from connection_setup.setup import menus
 from connection_setup.setup.forms import SettingsForm
 from connection_setup.setup.notices import build_notices
 from connection_setup.types import SOLUTION, Report
+from connection_setup.web_hook.page import web_hook_tab
 from core.roles import Can, may
 from dataverse import clouds
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Question, Status, Table, Tip
@@ -73,6 +74,7 @@ def build_page(request: HttpRequest, connection: DataverseConnection, form: Sett
             _checks_tab(connection, report),
             _authentication_tab(connection, form if editable else None),
             _advanced_tab(connection, form if editable else None),
+            *((web_hook_tab(connection),) if connection.enabled else ()),
         ),
         fact_boxes=_fact_boxes(connection),
         form_url=company_url("connection_setup:save", company) if administrator else "",

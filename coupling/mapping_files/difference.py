@@ -31,7 +31,7 @@ _WORDS: Mapping[str, type[Direction | ConflictOption | DeletionOption | CompareA
     "direction": Direction, "transformation_direction": Direction, "update_conflict": ConflictOption,
     "deletion_conflict": DeletionOption, "compare_as": CompareAs,
 }  # fmt: skip
-_SCHEDULE = ("scheduled", "every_minutes", "inactivity_timeout_minutes")
+_SCHEDULE = ("scheduled", "every_minutes", "inactivity_timeout_minutes", "late_after_minutes")
 _POLICIES = ("update_conflict", "deletion_conflict", "blanks")
 
 

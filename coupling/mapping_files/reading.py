@@ -229,6 +229,7 @@ _MAPPING: Mapping[str, Read] = {
     "scheduled": _yes_or_no,
     "every_minutes": _number(1, 1440),
     "inactivity_timeout_minutes": _number(0, 525_600),
+    "late_after_minutes": _number(1, 10_080),
     "position": _PRIORITY,
 }
 """Key of a mapping in the file, and how it is read; fields and options stand beside."""

@@ -114,6 +114,7 @@ class MappingEntry:
     scheduled: bool | None = None
     every_minutes: int = 30
     inactivity_timeout_minutes: int = 720
+    late_after_minutes: int = 15
     position: int | None = None
     fields: tuple[FieldEntry, ...] = ()
     options: tuple[OptionEntry, ...] | None = None
@@ -151,6 +152,7 @@ SETTINGS: Mapping[str, str] = {
     "synch_after_coupling": "Synchronize After Coupling", "create_new": "Create New If Unable to Find a Match",
     "brakes": "Brakes", "blank_is_no_match": "Blank values: don't match", "scheduled": "Runs by itself",
     "every_minutes": "Synchronize every (minutes)", "inactivity_timeout_minutes": "Inactivity Timeout (minutes)",
+    "late_after_minutes": "Late after (minutes)",
     "position": "Place in lists",
 }  # fmt: skip
 """The settings of a mapping in the order of the file, with what pages call them."""

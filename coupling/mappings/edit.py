@@ -24,6 +24,7 @@ from masterdata import record_templates
 from masterdata.models import normal_code
 
 LEAST_MINUTES, MOST_MINUTES = 1, 1440
+MOST_LATE_MINUTES = 10_080
 """How often a mapping may be synchronized: every minute to once a day."""
 LOGICAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 """What a table or column is called in Dataverse."""
@@ -47,6 +48,7 @@ class Changes:
     blank_is_no_match: bool | None = None
     brakes: dict[str, int] | None = None
     every_minutes: int | None = None
+    late_after_minutes: int | None = None
     scheduled: bool | None = None
     template: str | None = None
     insert_values: dict[str, Any] | None = None
@@ -113,6 +115,8 @@ def apply_changes(mapping: IntegrationTableMapping, changes: Changes, columns: C
         _check_direction(mapping, values["direction"])
     if "every_minutes" in values:
         _check_interval(values["every_minutes"])
+    if "late_after_minutes" in values:
+        _check_lateness(values["late_after_minutes"])
     if values.get("template"):
         values["template"] = check_template(mapping, values["template"])
     before = {name: getattr(mapping, name) for name in values}
@@ -205,6 +209,15 @@ def _check_interval(minutes: int) -> None:
             f"A mapping cannot be synchronized every {minutes:,} minutes.",
             f"Choose {LEAST_MINUTES} to {MOST_MINUTES:,} minutes. {_UNCHANGED}",
             field="every_minutes",
+        )
+
+
+def _check_lateness(minutes: int) -> None:
+    if not 1 <= minutes <= MOST_LATE_MINUTES:
+        raise NotUsable(
+            f"A mapping cannot be late {minutes:,} minutes past its time.",
+            f"Choose 1 to {MOST_LATE_MINUTES:,} minutes. {_UNCHANGED}",
+            field="late_after_minutes",
         )
 
 

@@ -147,9 +147,11 @@ def _requested_by(text: str) -> Q:
     return reduce(or_, (Q(**{name: text}) for name in named), condition)
 
 
-def queue(company: Company, *, selectable: bool = False) -> Listing:
-    """Return what is in process, queued or postponed, in the order it was asked for; selectable: for an action."""
-    rows = Job.objects.filter(company=company, state__in=OPEN_STATES).select_related("requested_by").order_by("pk")
+def queue(company: Company, *, selectable: bool = False, states: Sequence[str] = OPEN_STATES) -> Listing:
+    """Return what is in process, queued or postponed, in the order it was asked for; selectable: for an action;
+    states: those shown.
+    """
+    rows = Job.objects.filter(company=company, state__in=states).select_related("requested_by").order_by("pk")
 
     def waiting(found: list[Any]) -> None:
         keys = {job.exclusive_key for job in found if job.state == State.QUEUED and job.exclusive_key}
@@ -200,7 +202,9 @@ def queue(company: Company, *, selectable: bool = False) -> Listing:
         row_url=lambda job: job_url(job, company),
         row_label=lambda job: f"{display.title(job)}, job {job.pk}",
         decorate=waiting,
-        empty=Notice("Nothing is queued, in process or postponed now.", title="The queue is empty"),
+        empty=Notice("Nothing is queued, in process or postponed now.", title="The queue is empty")
+        if len(states) == len(OPEN_STATES)
+        else Notice("Choose All to see every schedule and job.", title="No job has this status now"),
     )
 
 

@@ -223,8 +223,8 @@ def _general(job: Job, company: Company) -> list[Field]:
         Field("Started by", display.started_by(job)),
         Field("Records", _records_of(job)),
         Field("Plan", _PLANS.get(job.plan, job.plan)),
-        Field("Requests to Dataverse", job.requests),
-        Field("Throttled", job.throttled),
+        # While it is open, its progress tells them, as they grow.
+        *([Field("Requests to Dataverse", job.requests), Field("Throttled", job.throttled)] if job.ended else []),
         Field("Worker", job.worker),
         Field("Lost workers", job.attempts or ""),
     ]

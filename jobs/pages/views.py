@@ -25,6 +25,7 @@ from jobs.models import Job, Outcome, Reason
 from jobs.outcomes import JobOutcomes, with_parts_known
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
+from jobs.pages import queue_statuses
 from jobs.registry import Schedule, error_url, registry
 from masterdata.models import Company
 from ui import render
@@ -124,6 +125,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
     """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
     found = access.company_or_404(request, company)
     lines = [line for provider in registry.schedules for line in provider(request, found)]
+    status = queue_statuses.asked(request.GET)
     may_cancel = may(request.user, Can.OPERATE, found)
     cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
     on_lines = [action for provider in registry.schedule_actions for action in provider(request, found)]
@@ -139,8 +141,14 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         ],
         notices=_queue_notices(lines),
         lead="jobs/queue/schedules.html",
-        context={"schedules": lines, "marks": listings.RUN_MARKS, "selectable": may_cancel},
-        listing=listings.queue(found, selectable=may_cancel),
+        context={
+            "schedules": queue_statuses.shown(lines, status),
+            "segments": queue_statuses.segments(found, lines, status),
+            "notes": _schedule_notes(request, found),
+            "marks": listings.RUN_MARKS,
+            "selectable": may_cancel,
+        },
+        listing=listings.queue(found, selectable=may_cancel, states=queue_statuses.states(status)),
     )
     return render.page(request, page)
 
@@ -153,6 +161,10 @@ def _queue_state(lines: Sequence[Schedule]) -> Status | None:
     if told:
         return Status(", ".join(f"{counts[look]:,} {word}" for look, word in told), told[0][0])
     return Status("All on time", "ok") if counts["ok"] or counts["run"] else None
+
+
+def _schedule_notes(request: HttpRequest, company: Company) -> list[str]:
+    return list(filter(None, (provider(request, company) for provider in registry.schedule_notes)))
 
 
 def _queue_notices(lines: Sequence[Schedule]) -> list[Notice]:

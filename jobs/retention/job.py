@@ -11,7 +11,7 @@ from core import bulk
 from core.job_parameters import JobParameters
 from jobs.models import ENDED_STATES, OPEN_STATES, Job, Type
 from jobs.registry import registry
-from jobs.retention import reading
+from jobs.retention import past_alerts, reading
 from jobs.retention.rules import Stays, told
 from jobs.running.context import JobContext
 
@@ -31,6 +31,8 @@ def remove(context: JobContext) -> None:
     policy = reading.policy_of(context.company)
     if policy.history_days is not None:
         _drop_older(context, now - timedelta(days=policy.history_days))
+    if policy.days is not None:
+        _drop_alerts(context, now - timedelta(days=policy.days))
     for part in reading.parts(context.company, policy, now, after=context.resume.get("after", 0)):
         _remove_what_hangs_on(context, part.ids)
         with context.checkpoint() as point:
@@ -50,7 +52,7 @@ def remove(context: JobContext) -> None:
             }
     done = context.resume
     jobs = int(context.job.counters.get("deleted", 0))
-    numbers = (done.get(name, 0) for name in ("outcomes", "last", "unsettled", "lines", "follows"))
+    numbers = (done.get(name, 0) for name in ("outcomes", "last", "unsettled", "lines", "follows", "alerts"))
     context.finish(told(jobs, *numbers))
 
 
@@ -66,6 +68,15 @@ def _drop_older(context: JobContext, before: datetime) -> None:
                 dropped = drop(company=context.company, before=before, most=bulk.MAX_ROWS)
                 point.phase = "Removing old lines of the history"
                 point.resume = {**context.resume, "lines": context.resume.get("lines", 0) + dropped}
+
+
+def _drop_alerts(context: JobContext, before: datetime) -> None:
+    """Drop alerts that were over before a moment, and what was sent of them."""
+    while past_alerts.any_old(context.company, before):
+        with context.checkpoint() as point:
+            dropped, _ = past_alerts.drop(company=context.company, before=before, most=bulk.MAX_ROWS)
+            point.phase = "Removing past alerts"
+            point.resume = {**context.resume, "alerts": context.resume.get("alerts", 0) + dropped}
 
 
 def _remove_what_hangs_on(context: JobContext, ids: Sequence[int]) -> None:

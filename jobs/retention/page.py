@@ -4,8 +4,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.roles import ONLY_ADMINISTRATORS
+from core.words import counted
 from jobs import display
-from jobs.models import Job
+from jobs.models import Alert, Job
 from jobs.pages.lists import job_url
 from jobs.retention import reading, rules
 from jobs.retention.forms import PolicyForm
@@ -38,6 +39,7 @@ def build_page(company: Company, form: PolicyForm, *, administrator: bool) -> Pa
         notices=_notices(form),
         fast_tabs=[
             FastTab("jobs", "Jobs", [*(_field(form, name, administrator) for name in form.fields), _next_run(form)]),
+            FastTab("alerts", "Alerts", [_past_alerts(company, form)], open=False),
             FastTab("runs", "What was removed", table=_runs(company)),
             FastTab(
                 "sign-ins", "Sign-in records and sessions",
@@ -58,6 +60,17 @@ def _field(form: PolicyForm, name: str, administrator: bool) -> Field:
         return Field(form_field=form[name])
     value = getattr(form.instance, name)
     return Field(str(form.fields[name].label), "Any" if value is None else f"{value:,}")
+
+
+def _past_alerts(company: Company, form: PolicyForm) -> Field:
+    """Return how long alerts that are over are kept, and how many there are."""
+    days = form.instance.days
+    kept = "for ever" if days is None else f"{counted(days, 'day')} after they are over"
+    past = Alert.objects.filter(company=company).exclude(over_at=None).count()
+    hint = (
+        f"{counted(past, 'alert')} of {company} {'is' if past == 1 else 'are'} over. What was sent of them goes along."
+    )
+    return Field("Keep Past Alerts", f"{kept}, as jobs are", hint=hint)
 
 
 def _next_run(form: PolicyForm) -> Field:

@@ -93,9 +93,14 @@ def next_run(after: datetime) -> datetime:
     return today if today > after else today + timedelta(days=1)
 
 
-def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, follows: int = 0) -> str:
-    """Return what a run removed and what it left, in sentences. lines: of the Synchronization History by itself."""
-    if not jobs and lines:
+def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, follows: int = 0, alerts: int = 0) -> str:
+    """Return what a run removed and what it left, in sentences. lines: of the Synchronization History by itself.
+
+    alerts: those that were over.
+    """
+    if not jobs and not lines and alerts:
+        removed = f"{counted(alerts, 'past alert')} {'was' if alerts == 1 else 'were'} removed."
+    elif not jobs and lines:
         removed = f"{counted(lines, 'line')} of the Synchronization History {'was' if lines == 1 else 'were'} removed."
     elif not jobs:
         removed = "Nothing is old enough to be removed."
@@ -103,6 +108,8 @@ def told(jobs: int, outcomes: int, last: int, unsettled: int, lines: int = 0, fo
         of_records = f", with what became of {counted(outcomes, 'record')}" if outcomes else ""
         beside = f", and {counted(lines, 'line')} of the Synchronization History" if lines else ""
         removed = f"{counted(jobs, 'job')} {'was' if jobs == 1 else 'were'} removed{of_records}{beside}."
+    if alerts and (jobs or lines):
+        removed = f"{removed[:-1]}, and {counted(alerts, 'past alert')}."
     stay = [
         (last, "the last of its mapping and kind", "the last of their mapping and kind"),
         (unsettled, "still has something to settle", "still have something to settle"),

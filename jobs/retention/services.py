@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from auditlog.context import set_actor
@@ -14,9 +14,9 @@ from core.refusals import Refusal
 from core.words import counted
 from jobs import services as jobs
 from jobs.models import Job, RetentionPolicy, Trigger
-from jobs.retention import reading
+from jobs.retention import past_alerts, reading
 from jobs.retention.job import TYPE, RetentionParameters
-from jobs.retention.rules import Stays, next_run, told
+from jobs.retention.rules import Policy, Stays, next_run, told
 from masterdata.models import Company
 
 
@@ -30,14 +30,15 @@ class Preview:
     unsettled: int
     follows: int = 0
     history_days: int | None = None
+    alerts: int = 0
     more: bool = False
     """Whether there are more, which were not counted."""
 
     @property
     def text(self) -> str:
         """The preview in sentences."""
-        said = told(self.jobs, self.outcomes, self.last, self.unsettled, follows=self.follows)
-        if self.jobs:
+        said = told(self.jobs, self.outcomes, self.last, self.unsettled, follows=self.follows, alerts=self.alerts)
+        if self.jobs or self.alerts:
             said = said.replace("were removed", "would be removed", 1).replace("was removed", "would be removed", 1)
         if self.more:
             said = f"At least {said}"
@@ -48,7 +49,7 @@ class Preview:
     @property
     def removes_something(self) -> bool:
         """Whether there is anything to remove, or may be."""
-        return bool(self.jobs) or self.history_days is not None
+        return bool(self.jobs or self.alerts) or self.history_days is not None
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as commands print them."""
@@ -84,16 +85,18 @@ def preview(*, company: Company, most: int | None = None) -> Preview:
     """Return what a run would remove now. Nothing is removed. most: jobs that are counted, for what must be quick."""
     stays: Counter[Stays] = Counter()
     removed = outcomes = 0
-    policy, more = reading.policy_of(company), False
-    for part in reading.parts(company, policy, timezone.now()):
+    policy, more, now = reading.policy_of(company), False, timezone.now()
+    alerts = past_alerts.count(company, now - timedelta(days=policy.days)) if policy.days is not None else 0
+    for part in reading.parts(company, policy, now):
         removed += len(part.ids)
         outcomes += part.outcomes
         stays += part.stays
         if more := most is not None and removed >= most:
             break
     return Preview(
-        removed, outcomes, stays[Stays.LAST], stays[Stays.UNSETTLED], stays[Stays.FOLLOWS], policy.history_days, more
-    )
+        removed, outcomes, stays[Stays.LAST], stays[Stays.UNSETTLED], stays[Stays.FOLLOWS], policy.history_days,
+        alerts, more,
+    )  # fmt: skip
 
 
 def start(*, company: Company, user: Any = None, trigger: str = Trigger.USER) -> Job:
@@ -108,8 +111,15 @@ def run_due(now: datetime) -> None:
     """Start the job of each company whose daily run is due and has something to remove; work for the tick."""
     for company in Company.objects.filter(pk__in=_due(now)):
         policy = reading.policy_of(company)
-        if policy.history_days is not None or any(part.ids for part in reading.parts(company, policy, now)):
+        if _has_something(company, policy, now):
             start(company=company, trigger=Trigger.SCHEDULE)
+
+
+def _has_something(company: Company, policy: Policy, now: datetime) -> bool:
+    """Return whether a run may have something to remove."""
+    if policy.history_days is not None or any(part.ids for part in reading.parts(company, policy, now)):
+        return True
+    return policy.days is not None and past_alerts.any_old(company, now - timedelta(days=policy.days))
 
 
 def _due(now: datetime) -> list[int]:

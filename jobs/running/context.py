@@ -18,7 +18,7 @@ from dataverse.types import Usage
 from jobs import lease as leases
 from jobs import services
 from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEnded, Yielded
-from jobs.lease import Lease
+from jobs.lease import Lease, Told
 from jobs.models import COUNTERS, Job, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
 from jobs.publishing import publish_waiting
 from jobs.registry import note_failed
@@ -147,6 +147,8 @@ class JobContext:
         self._began = self._saved = time.monotonic()
         self._requests, self._throttled = job.requests, job.throttled
         self._outcome_writer = OutcomeWriter(job)
+        self._written_before = self._told = 0
+        lease.tell = self._under_way
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -237,6 +239,27 @@ class JobContext:
             "active_s": self.job.active_s + worked,
         }
 
+    def _under_way(self) -> Told | None:
+        """Return how far the batch in hand is, by what Dataverse has taken of it; None where that is not new.
+
+        Called by the heartbeat's thread: it changes nothing that the checkpoints go by.
+        """
+        job, saved = self.job, self._saved
+        taken = self.usage.rows_written - self._written_before
+        if job.total is not None:
+            taken = min(taken, max(0, job.total - job.processed))  # a record may take several rows
+        if taken <= 0 or taken == self._told:
+            return None
+        self._told = taken
+        return Told(
+            job.processed,
+            {
+                "under_way": taken, "requests": self._requests + self.usage.requests,
+                "throttled": self._throttled + self.usage.throttled,
+                "active_s": job.active_s + time.monotonic() - saved,
+            },
+        )  # fmt: skip
+
     def _save(self, point: Checkpoint) -> BaseException | None:
         """Write the checkpoint's part of the transaction; the signal to raise once it is committed."""
         job = self.job
@@ -273,7 +296,7 @@ class JobContext:
         columns: dict[str, Any] = {
             "counters": counters, "reasons": reasons, "breakdown": breakdown, "resume": point.resume,
             "phase": point.phase[:60], "total": point.total, "plan": point.plan, "attempts": 0,
-            "outage_since": None,
+            "outage_since": None, "under_way": 0,
             "processed": job.processed + point.done, **self.progress_columns(),
         }  # fmt: skip
         signal = self._signal(point, columns)
@@ -304,6 +327,7 @@ class JobContext:
         for name, value in self._columns.items():
             setattr(self.job, name, value)
         self.resume = dict(self.job.resume)
+        self._written_before, self._told = self.usage.rows_written, 0
         if self._on_progress:
             self._on_progress(self.job)
         if isinstance(signal, Ended):

@@ -13,7 +13,7 @@ from sandbox.customizing.base import (
     read_type,
 )
 from sandbox.customizing.relationships import RelationshipCustomizer
-from sandbox.data import privileges
+from sandbox.data import privileges, web_hooks
 from sandbox.data.store import Rows, Transaction
 from sandbox.metadata import common
 from sandbox.metadata.model import LOOKUPS, Key, Table, metadata_id
@@ -69,6 +69,7 @@ class Customizer(RelationshipCustomizer):
         self.environment.sets[entity_set] = table
         self.environment.store.rows[name] = Rows(table)
         privileges.add_table_privileges(self.environment.store, table, transaction)
+        web_hooks.add_message_filters(self.environment.store, table, transaction)
         return table
 
     def create_tables(self, body: Mapping[str, Any], transaction: Transaction) -> list[Table]:
@@ -108,6 +109,7 @@ class Customizer(RelationshipCustomizer):
         for association in table.associations.values():
             self._remove_association(association)
         privileges.remove_table_privileges(self.environment.store, table, transaction)
+        web_hooks.remove_message_filters(self.environment.store, table, transaction)
         del self.environment.tables[table.name], self.environment.sets[table.set]
         del self.environment.store.rows[table.name]
 

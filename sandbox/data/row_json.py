@@ -85,7 +85,7 @@ def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat
             continue
         name = column.web_name.encode()
         slot = -1 if column.name == "versionnumber" else rows.slot(column.name)
-        if slot is None:
+        if slot is None or not column.for_read:
             parts.append(b',"%b":%b' % (name, column.absent_json))
             continue
         slots.append(slot)
@@ -151,7 +151,7 @@ class _AnnotatedWriter:
             if column.name == "versionnumber":
                 piece = b"%d" % rows.versions[position]
             else:
-                piece = row.get(column.name, b"") or column.absent_json
+                piece = (row.get(column.name, b"") if column.for_read else b"") or column.absent_json
             name = column.web_name.encode()
             if piece != b"null":
                 parts.extend(self._annotations(column, name, piece, row))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, invalid_argument
 from sandbox.base.values import from_json
-from sandbox.data import keys, privileges, sales_rules
+from sandbox.data import keys, privileges, sales_rules, web_hooks
 from sandbox.data.privileges import require_privilege, require_row_access
 from sandbox.data.store import Fragments, Store
 from sandbox.data.writing import Writer
@@ -35,7 +35,10 @@ _REQUIRED = {
     "productpricelevel": ("pricelevelid", "productid", "uomid"),
     "solution": ("uniquename", "friendlyname", "version", "publisherid"),
     "publisher": ("uniquename", "friendlyname", "customizationprefix"),
+    "serviceendpoint": ("name", "contract", "url"),
+    "sdkmessageprocessingstep": ("stage", "mode", "rank"),
 }
+_KEPT_BY_THE_SERVICE = frozenset({"organization", "privilege", "roleprivileges", "sdkmessage", "sdkmessagefilter"})
 
 
 def create(
@@ -48,7 +51,7 @@ def create(
     mask = require_privilege(writer.caller, "create", table)
     store = writer.store
     _require_reference_privileges(writer, table, body)
-    if table.name in {"organization", "privilege", "roleprivileges"}:
+    if table.name in _KEPT_BY_THE_SERVICE:
         raise ServiceError(405, "0x80040800", f"The 'Create' method does not support entities of type '{table.name}'.")
     before: dict[str, bytes] = {}
     if table.name == "systemuser":
@@ -69,6 +72,7 @@ def create(
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
     if not all(row.get(name) for name in table.enforced):
         raise ServiceError(400, "0x80040200", "Required field missing.")
+    web_hooks.check(table, store.rows[table.name].fragments(position))
     _check_unique(store, table, position)
     sales_rules.check_default_unit(store, table, position)
     keys.check_unique(store, table, position, writer.now)
@@ -117,7 +121,7 @@ def _require_reference_privileges(writer: Writer, table: Table, body: Mapping[st
 
 def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any]) -> None:
     """Change a row. Raises ServiceError: not allowed, or not unique any more."""
-    if table.name in {"privilege", "roleprivileges"}:
+    if table.name in _KEPT_BY_THE_SERVICE - {"organization"}:
         raise ServiceError(405, "0x80040800", f"The 'Update' method does not support entities of type '{table.name}'.")
     require_row_access(writer.store, writer.caller, "update", table, position)
     _require_reference_privileges(writer, table, body)
@@ -126,6 +130,7 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
     sales_rules.check_closed(writer.store, table, position)
     writer.update(table, position, body)
     sales_rules.check_retired(writer.store, table, position)
+    web_hooks.check(table, writer.store.rows[table.name].fragments(position))
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
     sales_rules.check_default_unit(writer.store, table, position)
@@ -136,7 +141,7 @@ def delete(writer: Writer, table: Table, position: int) -> None:
     """Delete a row. Raises ServiceError: not allowed, or others need it."""
     require_row_access(writer.store, writer.caller, "delete", table, position)
     store = writer.store
-    if table.name in {"organization", "systemuser", "privilege", "roleprivileges"}:
+    if table.name in _KEPT_BY_THE_SERVICE or table.name == "systemuser":
         raise ServiceError(405, "0x80040800", f"The 'Delete' method does not support entities of type '{table.name}'.")
     row = store.rows[table.name].fragments(position)
     row_id = store.rows[table.name].ids[position].decode()
@@ -149,6 +154,7 @@ def delete(writer: Writer, table: Table, position: int) -> None:
         "uomschedule": (("product", "defaultuomscheduleid"),),
         "product": (("productpricelevel", "productid"),),
         "publisher": (("solution", "publisherid"),),
+        "serviceendpoint": (("sdkmessageprocessingstep", "eventhandler"),),
     }
     for other, column in references.get(table.name, ()):
         if other in store.rows and row_id in store.rows[other].column_values(column):

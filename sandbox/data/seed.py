@@ -5,7 +5,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sandbox.base.clock import Clock
 from sandbox.base.values import encode
-from sandbox.data import privileges
+from sandbox.data import privileges, web_hooks
 from sandbox.data.rules import ADMINISTRATOR, BASIC, root_unit_id
 from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.identity.tenant import Tenant
@@ -122,6 +122,7 @@ class Seed:
         )
         for table in self.store.tables.values():
             privileges.add_table_privileges(self.store, table, self.transaction)
+            web_hooks.add_message_filters(self.store, table, self.transaction)
         privileges.add_metadata_privileges(self.store, self.transaction)
         self._add_role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
         self._add_role(BASIC)
@@ -279,6 +280,7 @@ class Seed:
         self._grant(integration.ROLE, _INTEGRATED, every, "Global")
         self._grant(integration.ROLE, ("businessunit", "team"), setup, "Global")
         self._grant(integration.ROLE, ("role",), ("assign",), "Global")
+        self._grant(integration.ROLE, (web_hooks.ENDPOINTS, web_hooks.STEPS), every, "Global")
         about_choices = dict.fromkeys(("prvWriteAttribute", "prvPublishCustomization"), "Global")
         privileges.grant(self.store, self.row_id(f"role {integration.ROLE}"), about_choices, self.transaction)
 

@@ -10,7 +10,7 @@ into a list that later writes keep up to date.
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.base.values import decode
 from sandbox.metadata.model import Table
@@ -263,18 +263,28 @@ def _piece(body: bytes, index: int) -> bytes:
     return pieces[index] if index < len(pieces) else b""
 
 
+class Change(NamedTuple):
+    """A write of a transaction: Create, Update or Delete of a row."""
+
+    message: str
+    table: str
+    row_id: str
+
+
 @dataclass(slots=True)
 class Transaction:
-    """What undoes the writes of a request; `written` counts them."""
+    """What undoes the writes of a request; `written` counts them, `changes` names those of rows."""
 
     undo: list[Callable[[], None]] = field(default_factory=list)
     written: int = 0
+    changes: list[Change] = field(default_factory=list)
 
     def roll_back(self) -> None:
         """Undo everything, last write first."""
         for step in reversed(self.undo):
             step()
         self.undo.clear()
+        self.changes.clear()
         self.written = 0
 
 
@@ -306,6 +316,7 @@ class Store:
             del rows.index[row_id]
 
         transaction.undo.append(undo)
+        transaction.changes.append(Change("Create", table, row_id.decode()))
         transaction.written += 1
         return position
 
@@ -315,6 +326,7 @@ class Store:
         head, body, version = rows.heads[position], rows.bodies[position], rows.versions[position]
         rows.replace(position, row, self.next_version())
         transaction.undo.append(lambda: rows.restore_row(position, head, body, version))
+        transaction.changes.append(Change("Update", table, rows.ids[position].decode()))
         transaction.written += 1
 
     def delete(self, table: str, position: int, transaction: Transaction) -> None:
@@ -330,6 +342,7 @@ class Store:
             rows.deleted.pop()
 
         transaction.undo.append(undo)
+        transaction.changes.append(Change("Delete", table, row_id.decode()))
         transaction.written += 1
 
     def link(self, name: str, pair: tuple[str, str], transaction: Transaction) -> None:

@@ -1,6 +1,6 @@
 """All tables that every environment has."""
 
-from sandbox.metadata import administration, customers, sales
+from sandbox.metadata import administration, customers, eventing, sales
 from sandbox.metadata.model import Table
 
 
@@ -11,5 +11,6 @@ def build_tables() -> dict[str, Table]:
         customers.build_contact(),
         *administration.build_tables(),
         *sales.build_tables(),
+        *eventing.build_tables(),
     ]
     return {one.name: one for one in tables}

@@ -81,6 +81,8 @@ class Column:
     """Whether a row without a value is refused."""
     for_create: bool = True
     for_update: bool = True
+    for_read: bool = True
+    """Whether its value is told; a secret's is not."""
     default: bool | int | None = None
     custom: bool = False
     primary_id: bool = False

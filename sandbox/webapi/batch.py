@@ -116,6 +116,7 @@ class Batch:
             answers.append(_PartAnswer(response, part.content_id))
         self.rows_written += transaction.written
         self.environment.request_counts.count_rows_written(transaction.written)
+        self.environment.web_hooks.note(transaction.changes, self.dispatcher.context.caller)
         return _PartAnswer(Response(200), changes=answers)
 
     def _run_part(self, part: Part, transaction: Transaction | None, *, change_set: bool = False) -> Response:

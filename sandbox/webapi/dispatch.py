@@ -44,6 +44,7 @@ class Dispatcher:
         if own and current.written:
             answer.rows_written = current.written
             self.environment.request_counts.count_rows_written(current.written)
+            self.environment.web_hooks.note(current.changes, self.context.caller)
         return answer
 
     # -- routing ------------------------------------------------------------------------------------------------------

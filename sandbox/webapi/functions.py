@@ -19,7 +19,7 @@ _EMPTY_ID = "00000000-0000-0000-0000-000000000000"
 _NOT_COVERED = re.compile(
     r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
     r"RetrieveEntityChanges|BulkDelete|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
-    r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|sdkmessage\w*|audits|annotations|"
+    r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|audits|annotations|"
     r"leads|salesorders|invoices|quotes|tasks|emails|appointments|phonecalls|activitypointers|queues|subjects|"
     r"systemuserrolescollection|teamrolescollection|teammemberships|roletemplates|workflows)"
 )

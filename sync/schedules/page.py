@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from connection_setup.connection.organization import HOLD_CHANGED as ENVIRONMENT_CHANGED
-from connection_setup.connection.state import know_connection
+from connection_setup.connection.state import connection_for_request, know_connection
+from connection_setup.web_hook import page as web_hook
 from core.roles import Can, may
 from coupling import local_records
 from coupling.models import IntegrationTableMapping
@@ -59,6 +60,11 @@ def queue_lines(request: HttpRequest, company: Company) -> Iterable[QueueLine]:
             on=mapping.scheduled,
             buttons=[*(_buttons(line, company) if operates else ()), *(_edit(line, company) if maps else ())],
         )
+
+
+def wakes_from_dataverse(request: HttpRequest, company: Company) -> str:
+    """Return whether a change in Dataverse wakes its mappings, as a sentence."""
+    return web_hook.changes_there(connection_for_request(request, company))
 
 
 def _decided_on(line: Line) -> str:
@@ -133,7 +139,7 @@ def card_fields(mapping: IntegrationTableMapping) -> list[Field]:
         Field("Status", word(line), hint=reason(line)),
         Field("Last success", line.entry.last_success or "never"),
         Field("Attempts", f"{kept.attempts} of {MAX_ATTEMPTS}"),
-        Field("Late after", f"{kept.late_after_minutes:,} min"),
+        Field("Late after", f"{mapping.late_after_minutes:,} min"),
         Field("Last runs", strip),
     ]
 
@@ -180,4 +186,4 @@ def edit_page(mapping: IntegrationTableMapping, form: ScheduleForm) -> Page:
 
 def initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
     """Return what the form shows of a schedule as it is."""
-    return {"every": mapping.every_minutes, "late_after": reading.schedule_of(mapping).late_after_minutes}
+    return {"every": mapping.every_minutes, "late_after": mapping.late_after_minutes}

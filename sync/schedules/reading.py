@@ -1,7 +1,7 @@
 """How schedules stand: of a company, of one mapping, and those that are late."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import (
@@ -10,6 +10,7 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    Func,
     OuterRef,
     Q,
     QuerySet,
@@ -27,6 +28,18 @@ from masterdata.models import Company
 from sync.models import Schedule, SchedulePause
 from sync.schedules import rules, runs
 from sync.schedules.rules import Entry, Status
+
+
+class _Minutes(Func):
+    """A column's number of minutes as a length of time; SQLite keeps one in microseconds."""
+
+    template = "(%(expressions)s * INTERVAL '1 minute')"
+    arity = 1
+    output_field = DurationField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Return the expression for SQLite."""
+        return self.as_sql(compiler, connection, template="(%(expressions)s * 60000000)", **context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,6 @@ def late_mappings(now: datetime, **where: Any) -> "QuerySet[Any]":
     """Return the mappings that are late, by what rules.is_late says; where: conditions on them."""
     runs_here = Job.objects.filter(company=OuterRef("company_id"), mapping_name=OuterRef("name"), **runs.WHOLE)
     finished = runs_here.filter(state=State.FINISHED).order_by("-pk").values("ended_at")[:1]
-    allowed = Coalesce("schedule__late_after", Value(timedelta(minutes=rules.LATE_AFTER), DurationField()))
     found = IntegrationTableMapping.objects.filter(
         scheduled=True, schedule__failed_at=None, company__connection__enabled=True,
         company__connection__other_organization_id=None, **where,
@@ -73,7 +85,7 @@ def late_mappings(now: datetime, **where: Any) -> "QuerySet[Any]":
         _finished=Coalesce(Subquery(finished), "schedule__last_success_at"),
     ).filter(
         Q(_finished=None) | Q(_finished__lt=F("_since")),
-        _since__lt=ExpressionWrapper(Value(now) - allowed, output_field=DateTimeField()),
+        _since__lt=ExpressionWrapper(Value(now) - _Minutes("late_after_minutes"), output_field=DateTimeField()),
     )  # fmt: skip
 
 
@@ -118,7 +130,7 @@ def entry_of(
     job = kept.job
     return Entry(
         scheduled=mapping.scheduled, every=mapping.every_minutes,
-        inactivity_timeout=mapping.inactivity_timeout_minutes, late_after=kept.late_after_minutes,
+        inactivity_timeout=mapping.inactivity_timeout_minutes, late_after=mapping.late_after_minutes,
         next_run_at=mapping.next_run_at, on_hold_since=mapping.on_hold_since, owed_since=kept.owed_since,
         attempts=kept.attempts, failed=kept.failed_at is not None, held=held,
         running=job is not None and job.state in (State.IN_PROCESS, State.POSTPONED),

@@ -6,7 +6,7 @@ schedules of the company are on hold and one of them asks again, after pauses th
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +16,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from core.database_outage import is_database_outage
-from core.refusals import NotUsable, Refusal
+from core.refusals import Refusal
 from core.vocabulary import Direction
 from coupling import local_records
 from coupling.mappings import defaults
@@ -319,16 +319,7 @@ def change(*, mapping: IntegrationTableMapping, every: int | None = None, late_a
 
     Raises NotUsable.
     """
-    if every is not None:
-        change_mapping(mapping=mapping, changes=Changes(every_minutes=every))
-    if late_after is not None:
-        if not 1 <= late_after <= rules.MOST_LATE_MINUTES:
-            raise NotUsable(
-                f"A mapping cannot be late {late_after:,} minutes past its time.",
-                f"Choose 1 to {rules.MOST_LATE_MINUTES:,} minutes. Nothing was changed.",
-                field="late_after_minutes",
-            )
-        Schedule.objects.update_or_create(mapping=mapping, defaults={"late_after": timedelta(minutes=late_after)})
+    change_mapping(mapping=mapping, changes=Changes(every_minutes=every, late_after_minutes=late_after))
 
 
 @transaction.atomic

@@ -1,4 +1,5 @@
-"""What wakes schedules: records that are saved, deleted or imported here have their mappings run within seconds.
+"""What wakes schedules: records that are saved, deleted or imported here have their mappings run within seconds; so
+does a call of Dataverse's web hook, where one is registered.
 
 Many changes in a row start one run: what is due within moments already is left alone.
 """
@@ -61,17 +62,32 @@ def wake(company_id: int, table: str) -> int:
 
     Not those on hold, in Error or between two attempts, nor while the connection is not enabled.
     """
+    return _wake(company_id, Q(table=table) & ~Q(direction=Direction.FROM), table)
+
+
+def wake_by_dataverse(company_id: int, table: str) -> int:
+    """Have the mappings that take from a table in Dataverse run in JOB_WAKE_S seconds, as `wake` does.
+
+    table: its logical name; "" for all that take anything. It comes from outside: a name of none wakes none.
+    """
+    if not settings.JOB_WAKE_S or "\x00" in table:
+        return 0
+    takes = Q(uid_kind="guid") & ~Q(direction=Direction.TO)
+    return _wake(company_id, takes & Q(integration_table=table) if table else takes, table)
+
+
+def _wake(company_id: int, which: Q, what: str) -> int:
     now = timezone.now()
     soon = now + timedelta(seconds=settings.JOB_WAKE_S)
     later = Q(next_run_at__gt=soon) | Q(next_run_at=None, on_hold_since__isnull=False)
     found = IntegrationTableMapping.objects.filter(
-        later, company=company_id, table=table, scheduled=True, company__connection__enabled=True,
-    ).exclude(direction=Direction.FROM).exclude(schedule__attempts__gt=0)  # fmt: skip
+        later, which, company=company_id, scheduled=True, company__connection__enabled=True,
+    ).exclude(schedule__attempts__gt=0)  # fmt: skip
     # Asked once more by what changes them: a run may fail, or somebody set one on hold, in between.
     if not (count := found.update(next_run_at=soon, on_hold_since=None)):
         return 0
     try:
         current_app.send_task("sync.tasks.start_due", countdown=settings.JOB_WAKE_S, retry=False)
     except Exception as error:
-        logger.warning("the broker did not take what wakes %s (%s); the tick starts it", table, error)
+        logger.warning("the broker did not take what wakes %s (%s); the tick starts it", what, error)
     return count

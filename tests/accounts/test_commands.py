@@ -33,6 +33,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "changes restore": ("changes", "restore", "CUSTOMER", "--company", "Alder", "--since", "2020-01-01"),
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
     "conflicts resolve": ("conflicts", "resolve", "--company", "Alder", "--take", "here"),
+    "connection webhook register": ("connection", "webhook", "register", "--company", "Alder"),
+    "connection webhook remove": ("connection", "webhook", "remove", "--company", "Alder"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
     "failures ignore": (
         "failures", "ignore", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match", "--because", "x",
@@ -82,7 +84,8 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "alerts list", "changes", "company list", "conflicts list", "connection status", "failures list", "job", "jobs",
+    "alerts list", "changes", "company list", "conflicts list", "connection status",
+    "connection webhook", "failures list", "job", "jobs",
     "mapping copy", "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show",
     "schedule list", "skipped list", "retention show --company",
 }  # fmt: skip

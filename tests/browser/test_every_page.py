@@ -128,6 +128,7 @@ def places(company: Company) -> dict[str, str]:
         "side": "table", "how": "leaving", "tree": "e30",
         "template_id": template.pk, "preview": preview and preview.pk, "undo": undo and undo.pk,
         "full_preview": whole and whole.pk, "receiver": alerts(company).pk,
+        "hook": company.system_id,
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):

@@ -127,7 +127,7 @@ class Place:
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
             "template_id": self.template.pk, "preview": self.preview.pk, "undo": self.undo.pk,
             "full_preview": self.full_preview.pk,
-            "receiver": self.receiver.pk, "uidb64": "MQ", "token": "not-a-token",
+            "receiver": self.receiver.pk, "hook": self.company.system_id, "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
     @cached_property

@@ -173,7 +173,7 @@ def given(company: Company) -> dict[str, Any]:
         "preview": (Job.objects.filter(company=company, type="preview").first() or job).pk,
         "undo": (Job.objects.filter(company=company, type="undo_preview").first() or job).pk,
         "full_preview": (Job.objects.filter(company=company, type="full_preview").first() or job).pk,
-        "receiver": canary(company, SECRET).pk,
+        "receiver": canary(company, SECRET).pk, "hook": company.system_id,
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from core.roles import Can
 
 WITHOUT_SIGN_IN = {
     "ui:sign-in", "accounts:password-forgotten", "accounts:password-sent", "accounts:password-new",
-    "accounts:password-done",
+    "accounts:password-done", "sync:web-hook",
 }  # fmt: skip
 """Endpoints for somebody who is not signed in."""
 

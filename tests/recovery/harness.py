@@ -111,6 +111,14 @@ class Fleet:
         self.workers.append(worker)
         return worker
 
+    def start_beat(self) -> Worker:
+        """Start another beat beside the one there is; it goes with the workers."""
+        self._number += 1
+        log = self.folder / f"worker-{self._number}.log"
+        beat = Worker(self._ask({"role": "beat", "log": str(log)}), log, None)
+        self.workers.append(beat)
+        return beat
+
     def kill_all(self) -> None:
         """No worker is left."""
         for worker in self.workers:

@@ -6,7 +6,6 @@ counters equal outcomes, and a second run writes nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,133 +21,20 @@ from sandbox.testing import Sandbox
 from sync.start import services as sync
 from tests.recovery import harness, scenarios, states
 from tests.recovery.harness import Fleet
-from tests.recovery.points import POINTS
 from tests.recovery.scenarios import BY_PHONE
-
-FIELDS = {"city": "address1_city", "address": "address1_line1", "post_code": "address1_postalcode"}
-"""What is edited: the field here, the column there."""
-MOST = 24
-"""Things alive at a time."""
-
-Values = dict[str, str]
-
-
-@dataclass
-class Thing:
-    """One thing as it must be: its values on each side it is on, and those both agreed on last."""
-
-    name: str
-    phone: str
-    here: Any = None
-    there: Any = None  # Values, or None where it is not
-    coupled: bool = False
-    base: Values | None = None
-    conflict: bool = False
-
-    @property
-    def gone(self) -> bool:
-        return self.here is None and self.there is None and not self.coupled
-
-    @property
-    def twins(self) -> bool:
-        """There on both sides, and neither knows of the other."""
-        return not self.coupled and self.here is not None and self.there is not None
-
-    def part(self) -> None:
-        """Remove the coupling; what is there stays."""
-        self.coupled, self.base, self.conflict = False, None, False
-
-    def agree(self, values: Values) -> None:
-        """Both sides have these values, and know it."""
-        self.here, self.there, self.base = dict(values), dict(values), dict(values)
-        self.coupled, self.conflict = True, False
-
-    def synchronize(self, deletion: str, chosen: str = "") -> None:
-        """Do what a run that comes across the pair does. chosen: the side that wins where both changed."""
-        if self.here is None and self.there is None:
-            self.part()
-        elif self.here is None or self.there is None:
-            if deletion == "restore":
-                self.agree(self.here or self.there or {})
-            else:
-                self.part()
-        else:
-            self._merge(self.here, self.there, chosen)
-
-    def _merge(self, here: Values, there: Values, chosen: str) -> None:
-        merged: Values = {}
-        for name in FIELDS:
-            ours, theirs, was = here[name], there[name], self.base[name] if self.base else None
-            if ours == theirs or theirs == was:
-                merged[name] = ours
-            elif ours == was:
-                merged[name] = theirs
-            elif chosen:
-                merged[name] = ours if chosen == "send" else theirs
-            else:
-                self.conflict = True
-                return  # both keep theirs until a person has decided
-        self.agree(merged)
-
-
-@dataclass
-class Fate:
-    """What happens to a job: nothing, its worker dies, or the line and the service fail."""
-
-    point: str = ""
-    line: int = 0
-    faults: list[dict[str, Any]] = field(default_factory=list)
-
-
-_PASSING = ("lost_reply", "lost_reply", "reset", "truncate", "lost_reply", "reset", "429", "503")
-"""What passes by itself: no job may fail by it."""
-
-_unknown_token = st.builds(
-    lambda after: [{"method": "*", "path": "*", "fault": "401", "after": after}], st.integers(0, 9)
-)
-"""Once: a second time in a row is no accident."""
-_faults = st.builds(
-    lambda kind, after, times: {
-        "method": "*",
-        "path": "*",
-        "fault": kind,
-        "after": after,
-        "times": times,
-        "retry_after": 0.05,
-    },
-    st.sampled_from(_PASSING),
-    st.integers(0, 9),
-    st.sampled_from([1, 1, 1, 2]),
-)
-fates = st.one_of(
-    st.just(Fate()), st.just(Fate()), st.just(Fate()), st.just(Fate()),
-    st.builds(lambda faults: Fate(faults=faults), _unknown_token | st.lists(_faults, min_size=1, max_size=2)),
-    st.builds(lambda faults: Fate(faults=faults), st.lists(_faults, min_size=1, max_size=2)),
-    st.one_of(
-        st.builds(lambda point: Fate(point=point), st.sampled_from(sorted(POINTS))),
-        st.builds(lambda line: Fate(line=line), st.integers(1, 6000)),
-    ),
-)  # fmt: skip
-
-
-@dataclass
-class Done:
-    """What a walk did, over all its parts."""
-
-    steps: int = 0
-    jobs: int = 0
-    killed: int = 0
-    faults: int = 0
-    conflicts: int = 0
+from tests.soak.walk_conflicts import ConflictRules
+from tests.soak.walk_model import FIELDS, MOST, Done, Fate, Thing, Values, fates
+from tests.soak.walk_schedules import ScheduleRules
 
 
 def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMachine]:
     """Walk on these systems; what is done is counted in `done`."""
 
-    class Walk(RuleBasedStateMachine):
+    class Walk(ConflictRules, ScheduleRules, RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             harness.forget_messages()
+            self.remote, self.done = remote, done
             self.world = scenarios.world(remote)
             self.client = client_for(self.world.company)
             self.things: list[Thing] = []
@@ -163,6 +49,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
         def begin(self, deletion: str, sides: list[str]) -> None:
             self.deletion = deletion
             self.world.mapping(synch_only_coupled=False, deletion_conflict=deletion)
+            self.begin_schedule()
             for side in sides:
                 self.add(1, side)
 
@@ -181,6 +68,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
                         company=self.world.company, no=f"T{self.number:05d}", name=thing.name, phone_no=thing.phone,
                         **thing.here,
                     )  # fmt: skip
+                    self.changed_here = True
                 if side != "here":
                     thing.there = self._values()
                     row = {"name": thing.name, "telephone1": thing.phone, "customertypecode": 3}
@@ -204,6 +92,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
                 record = Customer.objects.get(company=self.world.company, name=thing.name)
                 setattr(record, name, value)
                 record.save()
+                self.changed_here = True
             if "there" in sides:
                 thing.there[name] = value if alike or "here" not in sides else self._value()
                 self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name] or None})
@@ -219,6 +108,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
             thing = able[which % len(able)]
             if "here" in sides:
                 Customer.objects.get(company=self.world.company, name=thing.name).delete()
+                self.deleted_here |= thing.coupled
                 thing.here = None
             if "there" in sides:
                 self.client.delete("accounts", self._row_of(thing))
@@ -265,23 +155,6 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
                 thing.synchronize(self.deletion)
             self._compare()
 
-        @precondition(lambda self: any(thing.conflict for thing in self.things))
-        @rule(choice=st.sampled_from(["send", "get"]), fate=fates)
-        def resolve(self, choice: str, fate: Fate) -> None:
-            """Decide all conflicts for one side, as a person would."""
-            self._step()
-            pairs = Coupling.objects.filter(company=self.world.company, base__conflict__isnull=False)
-            chosen = [thing for thing in self.things if thing.conflict]
-            ids = list(pairs.values_list("pk", flat=True))
-            assert len(ids) == len(chosen)
-            self._run(
-                lambda: sync.resolve(company=self.world.company, couplings=ids, choice=choice)[0],
-                fate,
-            )
-            for thing in chosen:
-                thing.synchronize(self.deletion, choice)
-            self._compare()
-
         @rule(
             synchronize=st.booleans(), create=st.booleans(), conflicts=st.sampled_from(["send", "get"]), fate=fates
         )  # fmt: skip
@@ -326,6 +199,9 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
             self._compare()
 
         # -- running ------------------------------------------------------------------------------------------------
+
+        def _start_whole(self) -> Job:
+            return sync.start_synchronization(mapping=self.world.mapping(), create=False)
 
         def _run(self, start: Callable[[], Job], fate: Fate) -> None:
             done.jobs += 1

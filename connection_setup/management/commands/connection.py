@@ -1,4 +1,4 @@
-"""`manage.py connection test|enable|disable|status`."""
+"""`manage.py connection test|enable|disable|status`, and `webhook register|remove|status`."""
 
 from typing import Any, ClassVar
 
@@ -10,9 +10,12 @@ from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
 from connection_setup.management.settings_command import SettingsCommand
 from connection_setup.models import DataverseConnection
+from connection_setup.provisioning.consent import user_name
 from connection_setup.provisioning.steps import StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import Check, Report
+from connection_setup.web_hook import services as web_hook
+from connection_setup.web_hook.standing import LABELS, Standing, standing_of
 from core.roles import Can
 from dataverse.errors import DataverseError
 
@@ -27,25 +30,37 @@ STEP_MARKS = {
 
 
 class Command(SettingsCommand):
-    """Test, enable or disable a company's connection to Dataverse, or show its status."""
+    """Test, enable or disable a company's connection to Dataverse, show its status, or see to its web hook."""
 
-    help = "Test, enable or disable a company's connection to Dataverse, or show its status."
-    actions: ClassVar = ("test", "enable", "disable", "status")
+    help = "Test, enable or disable a company's connection to Dataverse, show its status, or see to its web hook."
+    actions: ClassVar = ("test", "enable", "disable", "status", "webhook")
 
     def needed(self, options: dict[str, Any]) -> Can:
         """Return what is needed: to look, or to administer."""
-        return Can.READ if options["action"] == "status" else Can.ADMINISTER
+        looks = options["action"] == "status" or (
+            options["action"] == "webhook" and options["what"] in (None, "status")
+        )
+        return Can.READ if looks else Can.ADMINISTER
 
     def arguments(self, parser: CommandParser) -> None:
         """Add the action, and settings to use instead of the stored ones."""
         parser.add_argument("action", choices=self.actions)
+        parser.add_argument(
+            "what",
+            nargs="?",
+            choices=("register", "remove", "status"),
+            help="What to do with the web hook: status where it is not said.",
+        )
         self.add_settings(parser)
 
     def run(self, options: dict[str, Any]) -> None:
         """Carry out the action."""
         values, secret = self.settings(options)
-        if values is not None and options["action"] in {"disable", "status"}:
+        if values is not None and options["action"] in {"disable", "status", "webhook"}:
             self.usage_error(f"`connection {options['action']}` takes no settings.")
+        if options["action"] != "webhook" and options["what"] is not None:
+            self.usage_error(f"`connection {options['action']}` takes no second word.")
+        self.what = options["what"]
         try:
             getattr(self, f"_{options['action']}")(values, secret)
         except DataverseError as error:
@@ -91,6 +106,19 @@ class Command(SettingsCommand):
             self.print_json(_status_document(connection))
         self.print_text(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
 
+    def _webhook(self, _values: None, _secret: str) -> None:
+        if self.what == "register":
+            web_hook.register_as_application(self.company, by=user_name(self.acting))
+        elif self.what == "remove":
+            web_hook.remove(self.company)
+        connection = state.connection_of(self.company)
+        found = standing_of(connection)
+        if self.as_json:
+            self.print_json(_web_hook_document(connection, found))
+            return
+        self.print_text(f"The web hook of {self.company}: {LABELS[found.word][0]}. {found.message} {found.fix}".strip())
+        self.print_text(f"Address: {web_hook.address_of(self.company)}")
+
     def _status(self, _values: None, _secret: str) -> None:
         connection = state.connection_of(self.company)
         report = Report.stored(connection.checks)
@@ -107,6 +135,22 @@ class Command(SettingsCommand):
     def _print_checks(self, report: Report) -> None:
         for check in report.checks:
             self.print_text(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
+
+
+def _web_hook_document(connection: DataverseConnection, found: Standing) -> dict[str, Any]:
+    """Return how the web hook stands for programs, without its key."""
+    hook = found.hook
+    return {
+        "company": connection.company.name,
+        "state": found.word,
+        "message": found.message,
+        "fix": found.fix,
+        "address": web_hook.address_of(connection.company),
+        "tables": hook.tables if hook else [],
+        "registered_at": hook.registered_at if hook else None,
+        "registered_by": hook.registered_by if hook else "",
+        "called_at": hook.called_at if hook else None,
+    }
 
 
 def _status_document(connection: DataverseConnection) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from connection_setup import hooks
 from connection_setup.connection import clients, redirect_url, state
 from connection_setup.connection import settings as connection_settings
 from connection_setup.enabling import services as enabling_services
 from connection_setup.environments import services as environments
-from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.models import AdministratorSignIn, DataverseConnection, WebHook
 from connection_setup.provisioning import preparation, solution
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import unseal
+from connection_setup.web_hook import services as web_hook
+from core.refusals import Refusal
 from dataverse.choices import ColumnChoices
 from dataverse.errors import SignInError
 from jobs import registry
@@ -239,3 +242,26 @@ def test_a_sign_in_that_another_window_dropped_stays_dropped(
     assert told.state == "done"
     environments.discover_environments(done)
     assert not AdministratorSignIn.objects.exists()
+
+
+def test_an_administrator_registers_the_web_hook_and_the_application_then_renews_and_removes_it(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    list(preparation.take_all_steps(signed_in(saved, empty, admin_user)))
+    assert enabling_services.enable(company=saved.company, user=None).ok
+    hooks.apply_default_setup(saved.company, schedules=False)
+    with pytest.raises(Refusal, match="prvReadServiceEndpoint") as refused:
+        web_hook.register_as_application(saved.company, by="the command line")
+    assert "sign in as an administrator" in refused.value.fix
+    done = signed_in(saved, empty, admin_user)
+    done.purpose = preparation.WEB_HOOK
+    told = list(preparation.take_all_steps(done))
+    assert [(one.name, one.state) for one in told] == [
+        ("administrator", "done"), ("web hook rights", "done"), ("web hook", "done"),
+    ], told  # fmt: skip
+    kept = WebHook.objects.get()
+    assert (kept.registered_by, kept.problem) == (empty.admin_user, "")
+    assert empty.rows("serviceendpoints")[0]["url"] == web_hook.address_of(saved.company)
+    web_hook.register_as_application(saved.company, by="the command line")
+    assert web_hook.remove(saved.company)
+    assert empty.rows("serviceendpoints") == []

@@ -67,7 +67,7 @@ def change_a_lot(company):
             table_filter={
                 "any": [{"field": "no", "op": "in", "value": ["no", "010"]}, {"field": "city", "op": "blank"}]
             },
-            every_minutes=5, update_conflict="send", blanks="keep",
+            every_minutes=5, late_after_minutes=40, update_conflict="send", blanks="keep",
         ),
     )  # fmt: skip
     mapping.fields.get(field="fax_no").delete()
@@ -92,6 +92,7 @@ def test_a_file_goes_into_another_company_and_comes_out_the_same_bytes(company, 
     text = exported("Cronus")
     content = yaml.safe_load(text)
     assert list(content["mappings"]) == sorted(content["mappings"])
+    assert content["mappings"]["CUSTOMER"]["late_after_minutes"] == 40
     assert not {"Cronus", "id", "next_run_at"} & {word.strip(" '\":") for word in text.split()}
     path = tmp_path / "mappings.yaml"
     call_command("mapping", "export", "--company", "Cronus", "--output", str(path), stdout=StringIO())

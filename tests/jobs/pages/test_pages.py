@@ -1,6 +1,7 @@
 """The job log's pages: what they say, where their numbers lead, and that they cost little at any size."""
 
 import csv
+import re
 import uuid
 from datetime import timedelta
 from io import StringIO
@@ -90,6 +91,31 @@ def test_the_job_card_names_the_mapping_and_kind_and_counts_with_drill_down(clie
     assert "Haddock A, Haddock B (coupled to 30010)" in page
     assert "&lt;b&gt;Ltd.&lt;/b&gt;" in page
     assert "hx-get" not in page.split('id="live"')[1].split(">")[0]
+
+
+@pytest.mark.parametrize("state", [State.FINISHED, State.FAILED, State.IN_PROCESS])
+def test_the_job_card_tells_each_number_once(client, company, state):
+    counters = {
+        "coupled": 1013, "uncoupled": 1019, "inserted": 1021, "modified": 1031, "unchanged": 1033, "skipped": 1039,
+        "deleted": 1049, "failed": 1051, "conflicts": 1061,
+    }  # fmt: skip
+    breakdown = {("conflict" if name == "conflicts" else name): {"": count} for name, count in counters.items()}
+    breakdown["failed"] = {"refused": 600, "no_match": 451}
+    now, total = timezone.now(), sum(counters.values())
+    job = stored(
+        company, type="synchronization", mapping_name="CUSTOMER", state=state, counters={**counters, "total": 20_011},
+        breakdown=breakdown, processed=total, total=20_011, requests=7013, throttled=1409, active_s=12.0,
+        started_at=now, ended_at=None if state == State.IN_PROCESS else now, lease_until=now + timedelta(minutes=1),
+    )  # fmt: skip
+    page = sign_in(client).get(f"/c/{company.slug}/jobs/{job.pk}/").content.decode()
+    card = page.partition("<main")[2].partition('<section class="list"')[0]  # the list counts what it lists by itself
+    card = re.sub(r'<span class="gist">.*?</span>', " ", card, flags=re.DOTALL)  # shown while its tab is closed alone
+    text = " ".join(re.sub(r"<[^>]*>", " ", card).split())
+    numbers = [*counters.values(), 600, 451, 7013, 1409]
+    if state == State.IN_PROCESS:
+        numbers += [total, 20_011]  # how far it is
+    told = {number: len(re.findall(rf"(?<![\d,]){number:,}(?![\d,])", text)) for number in numbers}
+    assert told == dict.fromkeys(numbers, 1), text
 
 
 def test_a_running_job_is_polled_and_can_be_cancelled_after_a_question(client, company):

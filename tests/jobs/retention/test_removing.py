@@ -17,7 +17,22 @@ from django.utils import timezone
 from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping
 from coupling.models import CouplingPreview, FailedRecord, UndoneRecord
-from jobs.models import Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, RetentionPolicy, State, Tick
+from jobs.models import (
+    Alert,
+    AlertMessage,
+    AlertNotice,
+    AlertReceiver,
+    Job,
+    JobOutcome,
+    JobRecord,
+    Outcome,
+    OutcomePart,
+    Reason,
+    RetentionPolicy,
+    State,
+    Tick,
+    Way,
+)
 from jobs.retention import services, sign_ins
 from jobs.retention.job import _hanging_on
 from jobs.running.waiting import run_to_end
@@ -127,6 +142,30 @@ def test_lines_of_the_history_go_by_their_own_age_where_it_is_chosen(company: Co
     assert "older than 30 days go too" in services.preview(company=company).text
     assert removed_by(company).message == "1 line of the Synchronization History was removed."
     assert SynchronizedValue.objects.count() == 1
+
+
+def test_alerts_that_are_over_go_by_age_with_what_was_sent_of_them(company: Company) -> None:
+    receiver = AlertReceiver.objects.create(company=company, way=Way.MAIL, address="a@b.example", shown_address="a")
+    moments = {"old": 400, "young": 10, "stands": None}
+    for subject, days in moments.items():
+        over = None if days is None else timezone.now() - timedelta(days=days)
+        sent = AlertMessage.objects.create(
+            receiver=receiver, state=AlertMessage.State.SENT, created_at=timezone.now() - timedelta(days=500)
+        )
+        alert = Alert.objects.create(company=company, kind="late", subject=subject, message="", url="/", over_at=over)
+        AlertNotice.objects.create(alert=alert, receiver=receiver, message=sent)
+    AlertMessage.objects.create(receiver=receiver)  # it waits to be sent
+    assert services.preview(company=company).text == "1 past alert would be removed."
+    RetentionPolicy.objects.create(company=company, next_at=NOW)
+    services.run_due(NOW)
+    (job,) = Job.objects.filter(company=company)
+    assert run_to_end(job).message == "1 past alert was removed."
+    assert set(Alert.objects.values_list("subject", flat=True)) == {"young", "stands"}
+    assert AlertMessage.objects.count() == 3
+    services.set_policy(company=company, days=None, idle_days=30, most=None)
+    Alert.objects.update(over_at=timezone.now() - timedelta(days=9000))
+    removed_by(company)
+    assert Alert.objects.count() == 2
 
 
 def test_of_too_many_the_oldest_go(company: Company) -> None:

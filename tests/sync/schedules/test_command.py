@@ -45,7 +45,7 @@ def test_set_hold_ready_and_run_print_the_schedule(company: Company) -> None:
     assert schedule(company, "ready", "CUSTOMER")[1]["status"] == "ready"
     code, document = schedule(company, "set", "CUSTOMER", "--every", "5", "--late-after", "40")
     assert (code, document["every"], document["status"], document.keys()) == (0, 5, "ready", KEYS)
-    assert Schedule.objects.get(mapping__name="CUSTOMER").late_after_minutes == 40
+    assert IntegrationTableMapping.objects.get(name="CUSTOMER").late_after_minutes == 40
     assert schedule(company, "hold", "CUSTOMER")[1]["status"] == "on_hold"
     code, document = schedule(company, "run", "CUSTOMER")
     assert (code, document["status"]) == (0, "on_hold")

@@ -92,7 +92,7 @@ def test_edit_moves_the_next_run_and_says_what_cannot_be(company, schedules, map
     saved = page_text(mapper.post(url, {"every": "90", "late_after": "25"}, follow=True))
     assert "The schedule of VENDOR is saved." in saved
     after = update_mapping(company, "VENDOR")
-    assert after.schedule.late_after_minutes == 25
+    assert after.late_after_minutes == 25
     assert 89 < (after.next_run_at - timezone.now()).total_seconds() / 60 <= 90
     assert mapper.get(url.replace("VENDOR", "NOTHING")).status_code == 404
 
@@ -113,3 +113,27 @@ def test_a_pause_of_the_environment_is_told_once_above_the_list(company, schedul
     text = page_text(operator.get(queue(company)))
     assert "Nothing runs by itself now. It is in administration mode." in text
     assert "Late" not in text.replace("Late after", "")
+
+
+def test_one_set_of_statuses_narrows_schedules_and_jobs_alike(company: Company, operator: Client) -> None:
+    now = timezone.now()
+    IntegrationTableMapping.objects.filter(company=company).update(scheduled=False)
+    update_mapping(company, "CUSTOMER", scheduled=True, next_run_at=now + timedelta(minutes=5))
+    update_mapping(company, "VENDOR", scheduled=True, next_run_at=now - timedelta(hours=1))
+    contact = update_mapping(company, "CONTACT", scheduled=True)
+    Schedule.objects.create(mapping=contact, failed_at=now, attempts=10, error="It cannot be.")
+    waiting = Job.objects.create(company=company, type="coupling", mapping_name="CURRENCY")
+    url = f"/c/{company.slug}/jobs/queue/"
+    shown = {}
+    for status in ("", "late", "error", "ready", "waiting", "in_process", "nonsense"):
+        main = operator.get(url, {"status": status}).content.decode().partition("<main")[2]
+        names = ("CUSTOMER", "VENDOR", "CONTACT")
+        shown[status] = {one for one in names if f'id="schedule-{one}"' in main}
+        shown[status] |= {"job"} if f"/jobs/{waiting.pk}/" in main else set()
+    assert {"CUSTOMER", "VENDOR", "CONTACT", "job"} <= shown[""] == shown["nonsense"]
+    assert [shown[one] for one in ("late", "error", "ready", "waiting", "in_process")] == [
+        {"VENDOR"}, {"CONTACT"}, {"CUSTOMER"}, {"job"}, set(),
+    ]  # fmt: skip
+    text = page_text(operator.get(url))
+    for words in ("Late 1", "Error 1", "Ready 1", "Waiting 1", "no web hook calls for it"):
+        assert words in text, text

@@ -215,8 +215,8 @@ def test_the_count_of_late_ones_within_another_query_is_what_the_rule_says(compa
         ({}, {}),
         ({"next_run_at": now - timedelta(minutes=16)}, {}),
         ({"next_run_at": now - timedelta(minutes=14)}, {}),
-        ({"next_run_at": now - timedelta(minutes=50)}, {"late_after": timedelta(hours=1)}),
-        ({"next_run_at": now}, {"owed_since": now - timedelta(minutes=61), "late_after": timedelta(hours=1)}),
+        ({"next_run_at": now - timedelta(minutes=50), "late_after_minutes": 60}, {}),
+        ({"next_run_at": now, "late_after_minutes": 60}, {"owed_since": now - timedelta(minutes=61)}),
         ({"next_run_at": now - timedelta(days=1)}, {"last_success_at": now}),
         ({"next_run_at": now - timedelta(days=1)}, {"failed_at": now}),
         ({"next_run_at": now - timedelta(days=1), "scheduled": False}, {}),
@@ -227,7 +227,7 @@ def test_the_count_of_late_ones_within_another_query_is_what_the_rule_says(compa
     told = []
     for values, kept in cases:
         Schedule.objects.all().delete()
-        update_mapping(company, **{"scheduled": True, "on_hold_since": None} | values)
+        update_mapping(company, **{"scheduled": True, "on_hold_since": None, "late_after_minutes": 15} | values)
         if kept:
             Schedule.objects.create(mapping=mapping, **kept)
         counted = reading.late_mappings(now, company=company).count()
