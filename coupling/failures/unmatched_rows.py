@@ -23,6 +23,7 @@ from jobs.models import Reason
 
 _PART = 500
 Columns = tuple[str, ...]
+Numbers = np.ndarray[Any, Any]
 
 
 class UnmatchedRows:
@@ -46,9 +47,7 @@ class UnmatchedRows:
         return found
 
     @cached_property
-    def _keys(
-        self,
-    ) -> "dict[Columns, tuple[np.ndarray[Any, np.dtype[np.uint64]], np.ndarray[Any, np.dtype[np.int64]]]]":
+    def _keys(self) -> dict[Columns, tuple[Numbers, Numbers]]:
         """The hashes of the values, and the failed records, by the columns compared."""
         arrays: dict[Columns, tuple[array[int], array[int]]] = {}
         if self.mapping.uid_kind == "option":

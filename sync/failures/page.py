@@ -27,6 +27,7 @@ from sync.failures.listing import NEARLY, failures_listing
 from sync.failures.remedies import remedy
 from ui import ids
 from ui.cells import text_of, time_ago
+from ui.htmx import htmx_of
 from ui.kit import Action, Link, Menu, Notice, Page, Progress, State, Status
 from ui.links import company_url
 from ui.listing import Listing
@@ -75,7 +76,10 @@ class FailuresPage:
         self.job = Job.objects.filter(company=company, pk=number).first() if number is not None else None
 
     def build(self) -> Page:
-        """Return the page."""
+        """Return the page; while it is polled, how far the job is, and no more."""
+        progress = self._progress()
+        if progress is not None and (asked := htmx_of(self.request)) and asked.target == "live":
+            return Page(TITLE, company=self.company, progress=progress)
         crumbs = [Link(display.LIST_TITLES[""], company_url("jobs:list", self.company))]
         if self.job is not None:
             url = f"{crumbs[0].url}?type={self.job.type}"
@@ -92,7 +96,7 @@ class FailuresPage:
             help="coupling.md#failures",
             actions=self._actions(off_reason(self.request.user, self.company, unavailable), unavailable),
             notices=[*not_connected(unavailable), *self._left_out()],
-            progress=self._progress(),
+            progress=progress,
             listing=self.listing,
             context={
                 "lines": self.lines, "segments": self._segments(), "ignored": self.ignored,
