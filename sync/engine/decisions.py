@@ -99,8 +99,7 @@ class Decider:
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.left_out = LeftOut(mapping, gateway, self.recorder)
         self.conflicts = UpdateConflicts(
-            mapping, gateway, self.fields, self.reader, job_id=job_id, by_choice=options.by_choice,
-            allowed=options.allowed,
+            mapping, gateway, self.fields, self.reader, job_id=job_id, options=options,
         )  # fmt: skip
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.deletions = Deletions(mapping, options)

@@ -18,7 +18,7 @@ from masterdata import catalog
 from sync.conflicts import resolving, services
 from sync.conflicts.export import deletion_conflicts, update_conflicts
 from sync.conflicts.selected_lines import select_lines
-from sync.conflicts.standing import conflicts_of, read_standing
+from sync.engine.conflicts_standing import conflicts_of, read_standing
 from sync.local_columns import local_column
 from sync.rules.resolving import Choice, Rule, Take, typed
 
