@@ -61,7 +61,7 @@ def conflicts_page(
     ]
     context: dict[str, Any] = {"segments": segments, "fields_count": counted(fields, "field"), "off": off}
     if show_deleted:
-        shown: Any = deleted_listing(company, reader)
+        shown: Any = deleted_listing(company, reader, None if off else connection)
         actions = _deletion_actions(company, off, off_deleting)
     else:
         shown, actions = _bound(request, company, PairLines(company, connection, given), pairs), _actions(company, off)

@@ -44,11 +44,12 @@ def start_synchronization(
     choices: str = "",
     rule: str = "",
     rule_field: str = "",
+    merged: bool = False,
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
     full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new, choices, rule,
-    rule_field: see SyncParameters.
+    rule_field, merged: see SyncParameters.
     text: what the job is called, blank for the mapping's description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
@@ -73,6 +74,7 @@ def start_synchronization(
             choices=choices,
             rule=rule,
             rule_field=rule_field,
+            merged=merged,
         ).dump(),
         selection=selection,
         selection_side=selection_side,

@@ -129,11 +129,7 @@ class Command(MappingCommand):
         }
 
     def _couple_with_merged_rows(self, options: dict[str, Any]) -> list[Job]:
-        chosen = self._chosen(options)
-        started, refused = services.couple_with_successors(company=self.company, undone=chosen, user=self.acting)
-        for sentence in refused:
-            self.print_progress(sentence)
-        return started
+        return services.couple_with_successors(company=self.company, undone=self._chosen(options), user=self.acting)
 
     def _find_deleted(self, options: dict[str, Any]) -> list[Job]:
         mapping = self.mapping(options["mapping"]) if options["mapping"] else None
