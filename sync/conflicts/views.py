@@ -94,6 +94,8 @@ def retry(request: HttpRequest, company: str) -> HttpResponse:
     selected = _selected(request, owner)
     if not selected:
         return listing.nothing_selected(request, _back_url(request, owner))
+    if (answer := _asking(request, owner, selected, fixed="merge").answer()) is not None:
+        return answer
     return _retry(request, owner, selected.rows)
 
 
@@ -160,6 +162,17 @@ def restore(request: HttpRequest, company: str) -> HttpResponse:
     return _start(request, company, services.restore, "Nothing of the selected records was deleted on one side alone.")
 
 
+def _asking(request: HttpRequest, owner: Company, selected: listing.Selection, *, fixed: str = "") -> Asking:
+    """Return what is asked before the selected pairs of which both sides exist are synchronized."""
+    pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
+    count = pairs.count()
+    return Asking(
+        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs) if count else [],
+        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
+        fixed=fixed,
+    )  # fmt: skip
+
+
 @require_POST
 @requires(Can.OPERATE)
 def synchronize(request: HttpRequest, company: str) -> HttpResponse:
@@ -168,12 +181,7 @@ def synchronize(request: HttpRequest, company: str) -> HttpResponse:
     """
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
-    pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
-    count = pairs.count()
-    asking = Asking(
-        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs),
-        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
-    )  # fmt: skip
+    asking = _asking(request, owner, selected)
     if (answer := asking.answer()) is not None:
         return answer
     direction, conflict = WAYS[asking.way]
