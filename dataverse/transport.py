@@ -293,6 +293,7 @@ class Transport:
         if response.status_code < 500:
             with self._lock:
                 self._usage.answered += 1
+                self._usage.last_ms = max(1, round((time.monotonic() - started) * 1000))
         # An outer refusal of a $batch may still carry its parts; the caller reads them.
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
             _learn(request, None, time.monotonic() - started)

@@ -235,6 +235,7 @@ class JobContext:
             "requests": self._requests + self.usage.requests,
             "throttled": self._throttled + self.usage.throttled,
             "active_s": self.job.active_s + worked,
+            **({"answer_ms": self.usage.last_ms} if self.usage.last_ms else {}),
         }
 
     def _save(self, point: Checkpoint) -> BaseException | None:

@@ -158,3 +158,24 @@ def test_the_role_center_asks_few_queries(company: Company, operator: Client) ->
         home(operator, company)
     print("\n".join(one["sql"][:100] + " ... " + one["sql"][-120:] for one in queries))
     assert len(queries) <= 12
+
+
+def test_conflicts_say_their_fields_and_age_the_connection_its_last_answer_and_a_secret_when_it_expires(
+    company: Company, customers: IntegrationTableMapping, operator: Client, remote: Sandbox
+) -> None:
+    record = customer(company, "10000", "Adatum")
+    synchronize(customers)
+    patch(remote, accounts(remote)["Adatum"]["accountid"], telephone1="1", address1_city="Ulm")
+    record.phone_no, record.city = "2", "Bonn"
+    record.save()
+    synchronize(customers)
+    ends = timezone.localdate() + timedelta(days=12)
+    DataverseConnection.objects.filter(company=company).update(client_secret_expires_on=ends)
+    home(operator, company)
+    with CaptureQueriesContext(connection) as queries:
+        page = home(operator, company)
+    assert len(queries) <= 12
+    assert "2 fields: Customers 1. The oldest was found just now" in page
+    assert re.search(r"<dt>Last answer</dt> <dd>\s*[\d,]+ ms, just now", page), page[-3000:]
+    assert ("12 d", "Client Secret expires") in re.findall(r"<b>([\d,]+ d)</b> <strong>([^<]+)</strong>", page)
+    assert Job.objects.latest("pk").answer_ms
