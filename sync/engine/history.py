@@ -48,9 +48,17 @@ class History:
         )  # fmt: skip
         written = {(line.change.side, line.local_id, line.integration_id) for line in lines}
         there = sum(1 for side, *_ in written if side is Side.INTEGRATION)
+        self._count(there, len(written) - there)
+
+    def count_deleted(self, *, there: int, here: int) -> None:
+        """Count rows and records that were deleted since their other side was: they are written, too."""
+        if there or here:
+            self._count(there, here)
+
+    def _count(self, there: int, here: int) -> None:
         count_written(
-            company_id=company_id, mapping_name=self.mapping.name, day=timezone.localdate(now),
-            to_dataverse=there, from_dataverse=len(written) - there,
+            company_id=self.mapping.company_id, mapping_name=self.mapping.name, day=timezone.localdate(),
+            to_dataverse=there, from_dataverse=here,
         )  # fmt: skip
 
     def _know(self, names: set[str]) -> None:

@@ -40,6 +40,10 @@ _NewRecord = tuple[NewLocalRecord, UUID, str]
 """A record to insert, with the id and the key it gets."""
 
 
+def _deletions(outcomes: Sequence[OutcomeRow]) -> int:
+    return sum(one.outcome == Outcome.DELETED for one in outcomes)
+
+
 class Ledger:
     """Saves what became of chunks, for one job and mapping."""
 
@@ -66,7 +70,9 @@ class Ledger:
         A local record that somebody changed since it was read is not written: its pair becomes due, so that the run
         compares it again.
         """
-        written = [*self._write_local(changes), *self._insert_local(changes), *self._delete_local(changes)]
+        deleted = self._delete_local(changes)
+        written = [*self._write_local(changes), *self._insert_local(changes), *deleted]
+        self.history.count_deleted(there=_deletions(changes.outcomes), here=_deletions(deleted))
         outcomes = [*changes.outcomes, *written]
         if changes.uncoupled:
             outcomes = kept_of_ended(outcomes)

@@ -10,13 +10,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
+from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
+from coupling.undone import left_undone
 from jobs.models import Job, State, Type
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox
+from sync.conflicts.services import delete_survivors
 from sync.models import WrittenRows
 from sync.written_rows import DAYS, count_written, written_by_day
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, customer, patch, synchronize, update_mapping
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, coupling_of, customer, patch, synchronize, update_mapping
 
 
 def home(client: Client, company: Company) -> str:
@@ -52,6 +56,20 @@ def test_every_row_written_counts_once_on_its_side(
     synchronize(customers)
     assert written_today(company) == (there + 1, here + 1)
     synchronize(customers)
+    assert written_today(company) == (there + 1, here + 1)
+
+
+def test_what_is_deleted_counts_as_written_on_its_side(
+    company: Company, customers: IntegrationTableMapping, remote: Sandbox
+) -> None:
+    made = [customer(company, no) for no in ("10000", "10010")]
+    synchronize(customers)
+    there, here = written_today(company)
+    made[0].delete()
+    Gateway(company).delete(customers, [(coupling_of(customers, made[1]).integration_id, "*")])
+    synchronize(customers)
+    (job,) = delete_survivors(undone=left_undone(company))
+    assert run_to_end(job).counters["deleted"] == 2
     assert written_today(company) == (there + 1, here + 1)
 
 
