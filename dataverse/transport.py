@@ -29,8 +29,7 @@ logger = logging.getLogger("dataverse")
 
 _TENANT = re.compile(r"authorization_uri=\"?https://[^/\s\"]+/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/")
 
-_ABSOLUTE = re.compile(r"[^?]*://")
-"""A whole address. The query of a path may have "://", too: a filter on a web site does."""
+_ABSOLUTE = re.compile(r"[^?]*://")  # the query of a path may have "://", too: a filter on a web site does
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _FOREIGN_LINK = (
     "Dataverse answered with a link that leads to another address, so it was not followed.",

@@ -51,12 +51,8 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
     if (side := _SIDES.get(request.POST.get("choice", ""))) is not None:
         return _resolve_selected(request, owner, side)
     given = read_choices(owner, request.POST.dict())
-    if (part := request.POST.get("show", "")) or given.given.errors:
-        given.given.result, given.given.segment = True, part if part in (NOTHING, READY) else ""
-    if part:
-        for sentence in given.changed[:_CHANGED_SHOWN]:
-            messages.error(request, sentence)
-        return _show(request, owner, given.given)
+    if part := request.POST.get("show", ""):
+        return _show_result(request, owner, given, part)
     if given.given.errors:
         messages.error(request, "Nothing was resolved: a value that was entered does not fit its field.")
         return _show(request, owner, given.given)
@@ -67,6 +63,15 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
             messages.warning(request, "No value was chosen for a field, so nothing was done.")
         return HttpResponseRedirect(company_url("sync:conflicts", owner))
     return _start(request, owner, given)
+
+
+def _show_result(request: HttpRequest, owner: Company, given: GivenChoices, part: str) -> HttpResponse:
+    """Show what would come of the choices, and the part of the pairs that is asked for; nothing is saved."""
+    shown = given.given
+    shown.result, shown.segment = True, part if part in (NOTHING, READY) else ""
+    for sentence in given.changed[:_CHANGED_SHOWN]:
+        messages.error(request, sentence)
+    return _show(request, owner, shown)
 
 
 def _start(request: HttpRequest, owner: Company, given: GivenChoices) -> HttpResponse:
