@@ -11,16 +11,17 @@ from connection_setup.captions import TITLE
 from connection_setup.connection import state
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
-from connection_setup.models import AssistedSetup, Dynamics365Connection, WebHook
+from connection_setup.models import AssistedSetup, DataverseConnection, Dynamics365Connection, WebHook
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
 from connection_setup.setup.notices import environment_changed_notice
 from connection_setup.web_hook import services as web_hook
 from core.roles import Can, may
 from jobs import registry
+from jobs.pages.role_center import last_answer
 from masterdata.models import Company
 from ui.cells import text_of, time_ago
-from ui.kit import Action, Cell, FactBox, Link, Notice, State, Status
+from ui.kit import Action, Cell, Cue, FactBox, Link, Notice, State, Status
 from ui.links import company_url
 from ui.registry import (
     Entry,
@@ -204,15 +205,11 @@ def environment_notice(request: HttpRequest, company: Any) -> Notice | None:
 
 
 def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:
-    """Return the role center's notice that the credential expires within 30, 14, 7 or 1 days, or has expired."""
+    """Return the role center's notice that no credential is given; that one expires soon a cue says."""
     connection = state.connection_for_request(request, company)
     if connection.enabled and (problem := credentials.provider_problem(connection)):
         return Notice(problem.fix, "bad", problem.message)
-    found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
-    if found is None or found.warning_days is None:
-        return None
-    setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
-    return Notice(found.fix, "warn" if found.warning_days > 7 else "bad", found.message, (setup,))
+    return None
 
 
 def connection_part(request: HttpRequest, company: Any) -> RoleCenterPart:
@@ -231,4 +228,20 @@ def connection_part(request: HttpRequest, company: Any) -> RoleCenterPart:
         facts.append(("Expires", Status(text_of(found.on), look[found.state]) if found.state in look else found.on))
     if connection.checked_at:
         facts.append(("Last tested", time_ago(connection.checked_at)))
-    return RoleCenterPart(boxes=[FactBox("Connection", facts)])
+    if answer := last_answer(request, company):
+        facts.append(("Last answer", answer))
+    return RoleCenterPart(_expiring(connection, company), boxes=[FactBox("Connection", facts)])
+
+
+def _expiring(connection: DataverseConnection, company: Any) -> list[Cue]:
+    """Return the cue of a credential that expires within 30 days, or has expired."""
+    found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
+    if found is None or found.warning_days is None:
+        return []
+    return [
+        Cue(
+            f"{max(found.days, 0)} d", f"{found.label} {'has expired' if found.days < 0 else 'expires'}",
+            company_url("connection_setup:setup", company), "warn" if found.warning_days > 7 else "bad",
+            "Expired" if found.days < 0 else "Expires", f"{found.message} {found.fix}", TITLE,
+        )
+    ]  # fmt: skip

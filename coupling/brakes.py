@@ -131,6 +131,14 @@ def record_not_created(count: int, most: int) -> str:
     return f"It is not created: the brake stops above {most:,}, and {count:,} would be."
 
 
+def deletions_stopped(count: int, total: int, most: int) -> str:
+    """Return why a run does nothing about pairs one side of which was deleted: too many were at once."""
+    were = "1 pair" if total == 1 else f"{total:,} pairs"
+    return (
+        f"{count:,} of {were} have a deleted side, and the brake stops above {most:,}, so a person decides about them."
+    )
+
+
 def deletions_wait(where: str, count: int, total: int, most: int) -> str:
     """Return why nothing is done about a pair one side of which was deleted: too many were at once."""
     return (

@@ -70,7 +70,9 @@ class SyncParameters(JobParameters, frozen=True):
     delete_survivors: instead, the side that still exists is deleted too; find_deleted: pairs one side of which was
     deleted are looked for, and nothing else is synchronized; only_new: of the selection, what is coupled is left as it
     is; stop_above: of a selection that is to be created, more records than this are a brake's to stop: none is created;
-    choices: a digest of what a person chose for single fields, which is carried out (sync.models.ConflictChoice).
+    choices: a digest of what a person chose for single fields, which is carried out (sync.models.ConflictChoice); rule,
+    rule_field: instead, a rule chooses for the fields that wait of the selected pairs, or for this field by its name;
+    merged: the records are first coupled with the rows that theirs were merged into.
     """
 
     full: bool = False
@@ -84,6 +86,9 @@ class SyncParameters(JobParameters, frozen=True):
     only_new: bool = False
     stop_above: int | None = None
     choices: str = ""
+    rule: str = ""
+    rule_field: str = ""
+    merged: bool = False
 
     def creates(self, *, only_coupled: bool, whole: bool) -> bool:
         """Return whether uncoupled records are created.

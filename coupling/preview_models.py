@@ -31,6 +31,11 @@ class CouplingPreview(models.Model):
     stop_above = models.PositiveIntegerField(null=True, help_text="The brakes, as a person has set them last.")
     stop_above_percent = models.PositiveIntegerField(null=True)
     stop_coupled_above = models.PositiveIntegerField(null=True)
+    stop_failed_percent = models.PositiveIntegerField(null=True)
+    stop_blanked_above = models.PositiveIntegerField(null=True)
+    foreseen = models.BinaryField(
+        null=True, help_text="What synchronization would do to the first pairs, packed (coupling.couplings.foreseen)."
+    )
     carried_out_by = models.ForeignKey(
         Job, on_delete=models.SET_NULL, null=True, related_name="carries_out", help_text="The job that couples these."
     )

@@ -29,6 +29,7 @@ logger = logging.getLogger("dataverse")
 
 _TENANT = re.compile(r"authorization_uri=\"?https://[^/\s\"]+/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})/")
 
+_ABSOLUTE = re.compile(r"[^?]*://")  # the query of a path may have "://", too: a filter on a web site does
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _FOREIGN_LINK = (
     "Dataverse answered with a link that leads to another address, so it was not followed.",
@@ -241,7 +242,7 @@ class Transport:
         Raises InvalidAnswer for a link to another origin, and for one that two readers could read differently
         (backslashes, control characters, a user name, steps upwards).
         """
-        if "://" not in path and not _AMBIGUOUS.search(path):
+        if not _ABSOLUTE.match(path) and not _AMBIGUOUS.search(path):
             return f"{self.origin}{self.root}{path.lstrip('/')}"
         if _AMBIGUOUS.search(path) or clouds.origin(path) != self.origin:
             raise InvalidAnswer(*_FOREIGN_LINK)
@@ -291,6 +292,7 @@ class Transport:
         if response.status_code < 500:
             with self._lock:
                 self._usage.answered += 1
+                self._usage.last_ms = max(1, round((time.monotonic() - started) * 1000))
         # An outer refusal of a $batch may still carry its parts; the caller reads them.
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
             _learn(request, None, time.monotonic() - started)

@@ -186,6 +186,8 @@ class Usage:
     rows_written: int = 0
     answered: int = 0
     """Answers, refusals included, except those that say the service cannot answer (5xx)."""
+    last_ms: int = 0
+    """How long the last answer took, in milliseconds; 0 before there is one."""
 
     def seconds_left(self) -> float:
         """Return how long a request sent now may take; infinite where only the client's timeouts limit it."""

@@ -176,6 +176,7 @@ class Job(models.Model):
     breakdown = models.JSONField(default=dict, blank=True, help_text="outcome -> reason -> count; pages count nothing.")
     requests = models.PositiveIntegerField(default=0, help_text="Requests sent to Dataverse.")
     throttled = models.PositiveIntegerField(default=0, help_text="Answers 429 among them.")
+    answer_ms = models.PositiveIntegerField(null=True, help_text="How long its last answer took, in milliseconds.")
     resume = models.JSONField(
         default=dict,
         blank=True,

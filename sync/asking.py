@@ -30,6 +30,10 @@ _SIDES = {
     Changed.NEITHER: "Unchanged on both sides",
 }  # fmt: skip
 _DECIDING = (ConflictOption.SEND, ConflictOption.GET, ConflictOption.NEWEST)
+TOO_MANY = (
+    "With more than {:,} records it is not checked which side changed. To see what would be written first, select "
+    "fewer, or have manage.py synchronize --preview tell it."
+)
 _ON_ONE_SIDE = "on one side what both sides changed, as the mapping or its field decides"
 
 
@@ -52,6 +56,8 @@ class Asking:
     back: Link
     carried: Mapping[str, str] = field(default_factory=dict)
     notices: Sequence[Notice] = ()
+    fixed: str = ""
+    """The way, where there is no choice."""
 
     @property
     def asks_for_direction(self) -> bool:
@@ -61,6 +67,8 @@ class Asking:
     @property
     def way(self) -> str:
         """The way that was chosen; "merge" where there is no choice; "" where none was made yet."""
+        if self.fixed:
+            return self.fixed
         given = self.request.POST.get("way", "")
         return (given if given in WAYS else "") if self.asks_for_direction else "merge"
 
@@ -73,20 +81,14 @@ class Asking:
 
     def _may_overwrite(self) -> bool:
         """Return whether the way that was chosen may replace what somebody changed."""
-        looked_at = [one for one in self.mappings if one.uid_kind != "option"]
-        if not looked_at or self.way != "merge":
-            return bool(looked_at)
-        if any(one.direction != Direction.BIDIRECTIONAL or one.update_conflict in _DECIDING for one in looked_at):
-            return True
-        decides = Q(update_conflict__in=_DECIDING) | ~Q(direction=Direction.BIDIRECTIONAL)
-        return IntegrationFieldMapping.objects.filter(decides, mapping__in=looked_at).exists()
+        return may_overwrite(self.mappings, self.way)
 
     def _look(self) -> tuple[Look | None, str]:
         """Return what a look finds; or why there is none."""
         if all(one.uid_kind == "option" for one in self.mappings):
             return None, ""
         if self.count > looking.MOST:
-            return None, f"With more than {looking.MOST:,} records it is not checked which side changed."
+            return None, TOO_MANY.format(looking.MOST)
         try:
             return look(self.pairs()), ""
         except EXPLAINED as error:
@@ -99,8 +101,7 @@ class Asking:
         if problem:
             notices.append(Notice(problem, "warn"))
         for way, label in _LABELS.items() if found is not None else ():
-            for where, losses in _by_side(found.losses[way] if found is not None else []):
-                data = f"newer data {where}" if where else _ON_ONE_SIDE
+            for data, losses in _by_side(found.losses[way] if found is not None else []):
                 notices.append(Notice(f"“{label}” would overwrite {data}: {_told(losses)}.", "warn"))
         return ask_direction(
             self.request, self.company, self.what, self.selected, self.back, self.carried,
@@ -115,11 +116,7 @@ class Asking:
         losses = found.losses[self.way] if found is not None else []
         if not losses and not problem:
             return None
-        told = " ".join(
-            f"Newer data {where} would be overwritten: {_told(some)}." if where else
-            f"This would overwrite {_ON_ONE_SIDE}: {_told(some)}."
-            for where, some in _by_side(losses)
-        )  # fmt: skip
+        told = told_losses(losses)
         values = {
             **self.carried, "selection": self.selected.token, "way": self.way, "confirmed": "yes",
         }  # fmt: skip
@@ -143,10 +140,40 @@ class Asking:
         return "What both sides changed"
 
 
+def may_overwrite(mappings: Sequence[IntegrationTableMapping], way: str) -> bool:
+    """Return whether synchronizing pairs of these a way (WAYS) may replace what somebody changed."""
+    looked_at = [one for one in mappings if one.uid_kind != "option"]
+    if not looked_at or way != "merge":
+        return bool(looked_at)
+    if any(one.direction != Direction.BIDIRECTIONAL or one.update_conflict in _DECIDING for one in looked_at):
+        return True
+    decides = Q(update_conflict__in=_DECIDING) | ~Q(direction=Direction.BIDIRECTIONAL)
+    return IntegrationFieldMapping.objects.filter(decides, mapping__in=looked_at).exists()
+
+
+def told_losses(losses: Sequence[Loss]) -> str:
+    """Return what would be overwritten, in sentences; "" for nothing."""
+    return " ".join(
+        f"This would overwrite {data}: {_told(some)}." if data == _ON_ONE_SIDE else
+        f"{data[0].upper()}{data[1:]} would be overwritten: {_told(some)}."
+        for data, some in _by_side(losses)
+    )  # fmt: skip
+
+
 def _by_side(losses: Sequence[Loss]) -> list[tuple[str, list[Loss]]]:
-    """Return losses by where they are."""
-    found = [(where, [one for one in losses if one.where == where]) for where in (THERE, HERE, "")]
-    return [(where, some) for where, some in found if some]
+    """Return losses by what they are, in words."""
+    found = [
+        (_data(where, newer), [one for one in losses if (one.where, one.newer) == (where, newer)])
+        for where in (THERE, HERE, "")
+        for newer in (True, False)
+    ]
+    return [(data, some) for data, some in found if some]
+
+
+def _data(where: str, newer: bool) -> str:
+    if not where:
+        return _ON_ONE_SIDE
+    return f"newer data {where}" if newer else f"data {where} of which nobody knows whether it is newer"
 
 
 def _what_changed(found: Look) -> FastTab:

@@ -13,21 +13,26 @@ from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from sync.engine.decisions import Decider
 from sync.engine.options import Options
-from sync.engine.pairs import Pair, read_couplings
+from sync.engine.pairs import CHUNK, Pair, read_couplings
 from sync.rules.changed_sides import Changed, PairChanges, default_way, pair_changes
 
-MOST = 500
-"""So many records are looked at."""
+MOST = 5_000
+"""So many records are looked at: a few requests, and a second or two."""
 HERE, THERE = "here", "in Dataverse"
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Newer values of a record that would be overwritten, by the captions of their fields. where: "here"."""
+    """Values of a record that would be overwritten, by the captions of their fields. where: "here".
+
+    newer: whether they are known to be newer: of a pair that was never synchronized, or a field that is new in the
+    mapping, nobody knows.
+    """
 
     label: str
     fields: tuple[str, ...]
     where: str = ""
+    newer: bool = True
 
 
 @dataclass
@@ -52,7 +57,8 @@ def look(asked: Iterable[tuple[IntegrationTableMapping, Sequence[UUID]]]) -> Loo
     found = Look()
     for mapping, ids in asked:
         if mapping.uid_kind != "option":
-            _look(found, mapping, ids)
+            for start in range(0, len(ids), CHUNK):
+                _look(found, mapping, ids[start : start + CHUNK])
     return found
 
 
@@ -74,9 +80,10 @@ def _look(found: Look, mapping: IntegrationTableMapping, ids: Sequence[UUID]) ->
         if mapping.direction == Direction.BIDIRECTIONAL:
             found.sides.add(changes.changed)
         for ways, names, where in _losses(Direction(mapping.direction), changes):
-            captions = tuple(decider.fields.specs[name].caption for name in names)
-            for way in ways if names else ():
-                found.losses[way].append(Loss(" ".join(pair.key_and_name).strip(), captions, where))
+            for newer in (True, False):
+                captions = tuple(decider.fields.specs[one].caption for one in names if (one in pair.base) is newer)
+                for way in ways if captions else ():
+                    found.losses[way].append(Loss(" ".join(pair.key_and_name).strip(), captions, where, newer))
 
 
 def _losses(direction: Direction, changes: PairChanges) -> list[tuple[tuple[str, ...], tuple[str, ...], str]]:

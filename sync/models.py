@@ -170,6 +170,10 @@ class SynchronizedField(models.Model):
         return f"{self.caption} of {self.mapping_name}"
 
 
+MOST_OF_NAME = 100
+"""Characters of a Dataverse user's name that the history keeps."""
+
+
 class SynchronizedValue(models.Model):
     """One field that was written on one side: a line of the synchronization history. It goes with its job.
 
@@ -192,6 +196,9 @@ class SynchronizedValue(models.Model):
     integration_id = CompactUUIDField()
     before = models.TextField(null=True)
     after = models.TextField(null=True)
+    changed_by = models.CharField(
+        max_length=MOST_OF_NAME, default="", db_default="", help_text="Who changed the row that it comes from."
+    )
 
     class Meta:
         indexes: ClassVar = [

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, F, QuerySet, TextField, Value
+from django.db.models import BigIntegerField, Count, F, Min, QuerySet, Sum, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Concat
 from django.http import HttpRequest
 from django.utils import timezone
 
 from connection_setup.connection.state import know_connection
+from core.moments import read_moment
+from core.words import counted
 from coupling import local_records
 from coupling.failures.standing import standing
 from coupling.mappings import counts, drift_page
@@ -19,6 +23,7 @@ from jobs.alerts import page as alerts
 from jobs.models import Alert
 from jobs.pages.lists import RUN_MARKS
 from masterdata.models import Company
+from sync.engine.conflicts_standing import FieldCount
 from sync.schedules import page as schedules_page
 from sync.schedules import reading, runs
 from sync.schedules.reading import Line
@@ -51,8 +56,14 @@ def part(request: HttpRequest, company: Any) -> RoleCenterPart:
     return RoleCenterPart(cues, tables if lines else (), [_written(company)])
 
 
+_FIELDS = "fields since "
+
+
 def _waiting(company: Company, mappings: Sequence[IntegrationTableMapping]) -> dict[str, dict[int, int]]:
-    """Return how much of each kind waits for somebody, by mapping; one query."""
+    """Return how much of each kind waits for somebody, by mapping; one query.
+
+    How many fields conflict stands under _FIELDS and the moment since when the oldest of a mapping waits.
+    """
     kinds: dict[str, QuerySet[Any]] = {
         "failed": standing(company, mappings=mappings),
         "undone": left_undone(company),
@@ -65,9 +76,14 @@ def _waiting(company: Company, mappings: Sequence[IntegrationTableMapping]) -> d
         .values_list("mapping_id", "_what", "_n")
         for kind, rows in kinds.items()
     ]  # fmt: skip
+    oldest = Concat(Value(_FIELDS), Min(KeyTextTransform("at", "conflict")), output_field=TextField())
+    conflicts = kinds["conflicts"].order_by().values("mapping_id")
+    parts.append(
+        conflicts.annotate(_what=oldest, _n=Sum(FieldCount("conflict"))).values_list("mapping_id", "_what", "_n")
+    )
     found: dict[str, dict[int, int]] = {kind: {} for kind in kinds}
     for mapping, kind, number in parts[0].union(*parts[1:], all=True):
-        found[kind][mapping] = number
+        found.setdefault(kind, {})[mapping] = number
     return found
 
 
@@ -81,10 +97,10 @@ def caption(mapping: IntegrationTableMapping) -> str:
 
 def _told(mappings: Sequence[IntegrationTableMapping], by_mapping: Mapping[int, int]) -> str:
     """Return "Customers 170, Items 3", the most first."""
-    counted = sorted(
+    found = sorted(
         ((by_mapping.get(one.pk, 0), caption(one)) for one in mappings), key=lambda pair: pair[0], reverse=True
     )
-    return ", ".join(f"{called} {number:,}" for number, called in counted if number)
+    return ", ".join(f"{called} {number:,}" for number, called in found if number)
 
 
 def _settled_by_hand(
@@ -126,10 +142,11 @@ def _settled_elsewhere(
 ) -> list[Cue]:
     """Return the cues of conflicts, alerts and late schedules."""
     conflicts, late = sum(waiting["conflicts"].values()), len(waiting["late"])
+    told = _conflicts(mappings, waiting) if conflicts else ""
     return [
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company, query={"show": "changed"}),
-            "warn" if conflicts else "ok", "Conflict", _told(mappings, waiting["conflicts"]), "Resolve",
+            "warn" if conflicts else "ok", "Conflict", told, "Resolve",
             "No update conflict waits",
         ),
         alerts.cue(company, waiting["alerts"].get(0, 0)),
@@ -139,6 +156,14 @@ def _settled_elsewhere(
             "No schedule is late",
         ),
     ]  # fmt: skip
+
+
+def _conflicts(mappings: Sequence[IntegrationTableMapping], waiting: Mapping[str, Mapping[int, int]]) -> str:
+    """Return of how many fields, of what, and how long the oldest waits."""
+    since = {kind.removeprefix(_FIELDS): sum(by.values()) for kind, by in waiting.items() if kind.startswith(_FIELDS)}
+    fields = f"{counted(sum(since.values()), 'field')}: {_told(mappings, waiting['conflicts'])}"
+    oldest = min((at for text in since if (at := read_moment(text)) is not None), default=None)
+    return f"{fields}. The oldest was found {time_ago(oldest)}" if oldest is not None else fields
 
 
 def _mappings_table(

@@ -1,4 +1,4 @@
-"""How many rows synchronization wrote on either side, day by day."""
+"""How many rows were written on either side, day by day: by synchronization, by undo and by putting values back."""
 
 from typing import ClassVar
 
@@ -8,7 +8,9 @@ from masterdata.models import Company
 
 
 class WrittenRows(models.Model):
-    """Rows that one mapping's jobs wrote on one day, here and in Dataverse. It outlives jobs and their history."""
+    """Rows that one mapping's jobs created, changed or deleted on one day, here and in Dataverse; jobs that undo and
+    put back included. It outlives jobs and their history.
+    """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
     mapping_name = models.CharField("mapping", max_length=40)

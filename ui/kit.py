@@ -267,6 +267,8 @@ class Progress:
     poll_url: str = ""
     poll_every: str = "2s"
     """How often it is asked for, as htmx has it: more often where somebody waits for what takes a moment."""
+    refreshes: bool = True
+    """Whether the page refreshes by itself without scripts, too; a link does it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

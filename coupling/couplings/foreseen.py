@@ -1,40 +1,50 @@
 """What synchronization would do to the pairs of a preview, told by the room above that decides it (`tell_by`).
 
-Read when the page is shown, of the first pairs alone: both sides of these in full, which the job does not read.
+The preview's job asks at its end, of the first pairs alone: both sides of these in full, which matching does not read.
+Its page asks only for pairs behind those.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
 from django.core.cache import cache
 
 from core.refusals import Refusal
 from core.words import counted
-from coupling.couplings.preview_store import PreviewRecords, PreviewTicks
+from coupling.couplings.preview_store import PreviewRecords
 from coupling.job_parameters import CouplingParameters
 from coupling.matching.previewed import Found, PreviewedRecord
 from coupling.models import CouplingPreview, IntegrationTableMapping
 from dataverse.errors import DataverseError
 
 LOOKED_AT = 500
-"""Pairs of a preview that are looked at: one request finds their rows."""
+"""Pairs of a preview that its job looks at: one request finds their rows."""
 KNOWN_S = 120
-"""Seconds for which what was found is known."""
+"""Seconds for which what a page found is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What would become of a pair: the fields written there and here, how many conflict, or why it is left."""
+    """What would become of a pair: the fields written there and here, how many conflict, or why it is left.
+
+    blanked: how many of those written get a blank; fails: the reason's caption, where the pair would fail.
+    """
 
     there: tuple[str, ...] = ()
     here: tuple[str, ...] = ()
     conflicts: int = 0
     why: str = ""
+    blanked: int = 0
+    fails: str = ""
 
     @property
     def text(self) -> str:
         """What a list says of it: "2 fields", "none"."""
+        if self.fails:
+            return "would fail"
         if self.why:
             return "left as it is"
         if self.conflicts:
@@ -59,40 +69,65 @@ def tell_by(teller: Teller) -> Teller:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenPairs:
-    """What was found of pairs of a preview, and of its first ones alone; problem: why nothing was, in words."""
+    """What was found of pairs, by the record's 16 bytes; problem: why nothing was, in words."""
 
-    by_record: Mapping[bytes, Foreseen] = field(default_factory=dict)
-    first: Sequence[Foreseen] = ()
+    by_record: dict[bytes, Foreseen] = field(default_factory=dict)
     problem: str = ""
+
+    @property
+    def all(self) -> Collection[Foreseen]:
+        """What was found of each."""
+        return self.by_record.values()
+
+    @property
+    def blanked(self) -> int:
+        """How many fields would be blanked."""
+        return sum(one.blanked for one in self.all)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How many pairs would fail, by the reason's caption."""
+        return Counter(one.fails for one in self.all if one.fails)
 
     def of(self, one: PreviewedRecord) -> Foreseen | None:
         """Return what would become of a record's pair; None where it was not looked at."""
         return self.by_record.get(one.local_id)
 
+    def pack(self) -> bytes:
+        """Return it as a preview keeps it."""
+        return msgspec.msgpack.encode(self)
 
-def foresee(preview: CouplingPreview, ticks: PreviewTicks, shown: Sequence[PreviewedRecord] = ()) -> ForeseenPairs:
-    """Return what would become of a preview's first pairs, and of those shown where they are others."""
-    if not _tellers or preview.mapping.uid_kind == "option":
-        return ForeseenPairs()
+
+def kept_of(preview: CouplingPreview) -> ForeseenPairs:
+    """Return what the preview's job found of its first pairs."""
+    return msgspec.msgpack.decode(preview.foreseen, type=ForeseenPairs) if preview.foreseen else ForeseenPairs()
+
+
+def foresee_first(preview: CouplingPreview) -> ForeseenPairs:
+    """Return what would become of a preview's first pairs: asked once, by its job, as all else that it found."""
+    return _foresee(preview, [row.record for row in PreviewRecords(preview, (Found.COUPLE,))[0:LOOKED_AT]])
+
+
+def foresee(preview: CouplingPreview, shown: Sequence[PreviewedRecord]) -> ForeseenPairs:
+    """Return what would become of pairs of a preview behind its first ones, known for a while."""
     key = f"coupling.foreseen.{preview.pk}"
-    known, first = cache.get(key) or ({}, None)
-    missing = [one for one in shown if one.rows and one.local_id not in known]
-    if first is None:
-        pairs = [row.record for row in PreviewRecords(preview, (Found.COUPLE,), ticks=ticks)[0:LOOKED_AT]]
-        missing, first = [*missing, *pairs], [one.local_id for one in pairs]
-    if missing:
-        try:
-            known = known | _tell(preview, missing)
-        except (Refusal, DataverseError) as error:
-            return ForeseenPairs(problem=error.message)
-        cache.set(key, (known, first), KNOWN_S)
-    return ForeseenPairs(known, [known[local_id] for local_id in first if local_id in known])
+    known = ForeseenPairs(cache.get(key) or {})
+    if not (missing := [one for one in shown if one.local_id not in known.by_record]):
+        return known
+    found = _foresee(preview, missing)
+    known.by_record.update(found.by_record)
+    cache.set(key, known.by_record, KNOWN_S)
+    return ForeseenPairs(known.by_record, found.problem)
 
 
-def _tell(preview: CouplingPreview, records: Sequence[PreviewedRecord]) -> dict[bytes, Foreseen]:
-    """Return what would become of these pairs. Raises Refusal, DataverseError."""
+def _foresee(preview: CouplingPreview, records: Sequence[PreviewedRecord]) -> ForeseenPairs:
+    pairs = [(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id)) for one in records if one.rows]
+    if not _tellers or not pairs or preview.mapping.uid_kind == "option":
+        return ForeseenPairs()
     asked = CouplingParameters.load(preview.job.parameters)
-    pairs = [(UUID(bytes=one.local_id), UUID(bytes=one.rows[0].id)) for one in records]
-    told = _tellers[0](preview.mapping, asked, pairs)
+    try:
+        told = _tellers[0](preview.mapping, asked, pairs)
+    except (Refusal, DataverseError) as error:
+        return ForeseenPairs(problem=error.message)
     gone = Foreseen(why="Either side is gone.")
-    return {one.local_id: told.get(UUID(bytes=one.local_id), gone) for one in records}
+    return ForeseenPairs({local_id.bytes: told.get(local_id, gone) for local_id, _ in pairs})

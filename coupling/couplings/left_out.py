@@ -1,7 +1,8 @@
 """Records that take no part in a coupling job: deleted, coupled already, outside the table filter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Q, Value, When
@@ -40,10 +41,20 @@ SINCE = SkipMessages(
 _ABOUT_FILTER = "Change the record if it should take part; the filter is shown on the mapping's card."
 
 
-def skipped_outcomes(
-    mapping: IntegrationTableMapping, ids: Sequence[UUID], messages: SkipMessages
-) -> Iterator[OutcomeRow]:
-    """Yield the outcomes of those of the records that take no part in coupling."""
+class Standing(NamedTuple):
+    """How a record stands: whether it is inside the table filter, and coupled; values: of the fields asked for."""
+
+    key: Any
+    name: Any
+    inside: bool
+    coupled: bool
+    values: tuple[Any, ...]
+
+
+def standing_of(
+    mapping: IntegrationTableMapping, ids: Sequence[UUID], fields: Sequence[str] = ()
+) -> dict[UUID, Standing]:
+    """Return how records stand, in one query; those that are gone are missing."""
     table = local_records.get_table(mapping)
     chosen = table.records(mapping.company).filter(system_id__in=ids)
     chosen = chosen.annotate(
@@ -52,7 +63,20 @@ def skipped_outcomes(
         ),
         _coupled=local_records.coupled_q(mapping),
     )
-    found = {row[0]: row for row in chosen.values_list("system_id", table.key, table.title, "_inside", "_coupled")}
+    rows = chosen.values_list("system_id", table.key, table.title, "_inside", "_coupled", *fields)
+    return {row[0]: Standing(row[1], row[2], row[3], row[4], row[5:]) for row in rows}
+
+
+def skipped_outcomes(
+    mapping: IntegrationTableMapping,
+    ids: Sequence[UUID],
+    messages: SkipMessages,
+    found: Mapping[UUID, Standing] | None = None,
+) -> Iterator[OutcomeRow]:
+    """Yield the outcomes of those of the records that take no part in coupling. found: how they stand, if it was
+    read.
+    """
+    found = standing_of(mapping, ids) if found is None else found
     for row_id in ids:
         if row_id not in found:
             yield OutcomeRow(
@@ -60,7 +84,7 @@ def skipped_outcomes(
                 message=messages.gone,
             )  # fmt: skip
             continue
-        _, key, name, inside, coupled = found[row_id]
+        key, name, inside, coupled, _ = found[row_id]
         if coupled:
             reason, message = Reason.ALREADY_COUPLED, messages.coupled
         elif not inside:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from coupling import local_records
-from coupling.couplings.left_out import SINCE, skipped_outcomes
+from coupling.couplings.left_out import SINCE, skipped_outcomes, standing_of
 from coupling.matching.previewed import PreviewedRecord, digest_of
 from coupling.models import Coupling, CouplingPreview, IntegrationTableMapping
 from jobs.models import Reason
@@ -26,18 +26,16 @@ def changes_of_records(preview: CouplingPreview, records: Sequence[PreviewedReco
     ids = [UUID(bytes=one.local_id) for one in records]
     if not ids:
         return {}
+    now = standing_of(mapping, ids, preview.fields)
     found = {
         row.local_id.bytes: Change(str(row.reason), row.message)
-        for row in skipped_outcomes(mapping, ids, SINCE)
+        for row in skipped_outcomes(mapping, ids, SINCE, now)
         if row.local_id is not None
     }
-    table = local_records.get_table(mapping)
-    now = local_records.read_by_ids(local_records.filtered_records(mapping), table, preview.fields, ids)
-    for one in records:
-        row = now.get(one.local_id)
-        if one.local_id in found or (row is not None and digest_of(row[3:]) == one.digest):
+    for one, local_id in zip(records, ids, strict=True):
+        if one.local_id in found or digest_of(now[local_id].values) == one.digest:
             continue
-        told = _changed_values(mapping, preview.fields, one.values, row[3:] if row is not None else ())
+        told = _changed_values(mapping, preview.fields, one.values, now[local_id].values)
         text = told or "The record was changed since the preview."
         found[one.local_id] = Change(Reason.CHANGED_SINCE_PREVIEW.value, f"{text} {AGAIN}")
     return found

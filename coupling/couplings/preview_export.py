@@ -10,8 +10,8 @@ from coupling.matching.criteria import group_caption
 from coupling.matching.previewed import Found
 
 _HEAD = (
-    "Outcome", "Ticked", "No.", "Name", "Dataverse Row", "Matched by", "Here", "In Dataverse", "Why", "Candidates",
-    "Dataverse Row ID", "Record ID",
+    "Outcome", "Ticked", "No.", "Name", "Dataverse Row", "Matched by", "Here", "In Dataverse", "Will change",
+    "Why", "Candidates", "Dataverse Row ID", "Record ID",
 )  # fmt: skip
 _OUTCOMES = {
     Found.COUPLE: "Couple",
@@ -36,7 +36,8 @@ def _line(shown: PreviewList, row: FoundRecord) -> Sequence[str]:
     return (
         _OUTCOMES[found], "Yes" if row.ticked else "", one.key, one.name, one.row.name if one.row is not None else "",
         group_caption(shown.mapping, shown.groups[one.group]) if coupled else "",
-        shown.here(one) if compared else "", shown.there(one).text if compared else "", shown.why(one),
+        shown.here(one) if compared else "", shown.there(one).text if compared else "",
+        shown.will(one) if coupled and not shown.preview.is_carried_out else "", shown.why(one),
         "" if coupled else shown.candidates(one),
         str(UUID(bytes=one.row.id)) if one.row is not None else "", str(row.local_id),
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Stages:
     match  both sides are read and decided
-    store  what was found is stored in key order, a packed part for each thing found and checkpoint
+    store  what was found is stored in key order, a packed part for each thing found and checkpoint; last, what
+           synchronization would do to the first pairs
 What is read is not saved: after a lost worker both sides are read again, and what was stored is stored anew. Nothing is
 written in Dataverse, and no coupling is changed.
 """
@@ -15,6 +16,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from coupling import local_records
+from coupling.couplings.foreseen import foresee_first
 from coupling.couplings.left_out import BEFORE, skipped_outcomes
 from coupling.couplings.match_step import run_matching, without_ending
 from coupling.gateway import Gateway
@@ -86,9 +88,11 @@ def _finish(
         [criteria.group_caption(mapping, group), count] for group, count in zip(matching.groups, coupled, strict=True)
     ]
     total = len(decisions) + numbers[Found.LEFT_OUT]
+    kept = CouplingPreview.objects.select_related("job", "mapping", "mapping__company").get(job=context.job)
+    foreseen = foresee_first(kept).pack()
     with context.checkpoint() as point:
         CouplingPreview.objects.filter(job=context.job).update(
-            complete=True, numbers=dict(numbers), orders=orders, kept_until=timezone.now() + KEPT
+            complete=True, numbers=dict(numbers), orders=orders, foreseen=foreseen, kept_until=timezone.now() + KEPT
         )
         point.total = total
         point.finish(" ".join(filter(None, (_message(numbers), matching.note))))

@@ -9,7 +9,7 @@ from uuid import UUID
 from connection_setup.connection.state import connection_of
 from connection_setup.setup.menus import row_url
 from coupling import local_records
-from coupling.couplings.foreseen import ForeseenPairs, foresee
+from coupling.couplings.foreseen import ForeseenPairs, foresee, kept_of
 from coupling.couplings.preview_changes import Change, changes_of_pairs, changes_of_records
 from coupling.couplings.preview_store import FoundRecord, PreviewRecords, PreviewTicks, preview_groups, searched
 from coupling.matching.criteria import group_caption
@@ -54,8 +54,11 @@ def tab_of(name: str) -> Tab:
 class PreviewList:
     """The list of one tab of a preview, as one person reads it."""
 
-    def __init__(self, preview: CouplingPreview, tab: Tab, given: Any, reader: Reader, address: str = "") -> None:
+    def __init__(
+        self, preview: CouplingPreview, tab: Tab, given: Any, reader: Reader, address: str = "", connection: Any = None
+    ) -> None:
         self.preview, self.tab, self.reader, self.address = preview, tab, reader, address
+        self._known_connection = connection
         self.mapping, self.company = preview.mapping, preview.mapping.company
         self.table = local_records.get_table(self.mapping)
         self.groups = preview_groups(self.mapping, preview)
@@ -68,7 +71,11 @@ class PreviewList:
     @property
     def records(self) -> PreviewRecords:
         """The records of the tab, narrowed by what they are matched by."""
-        return PreviewRecords(self.preview, self.tab.found, group=self.by, ticks=self.ticks)
+        return self._everything.matched_by(self.by)
+
+    @cached_property
+    def _everything(self) -> PreviewRecords:
+        return PreviewRecords(self.preview, self.tab.found, ticks=self.ticks)
 
     def listing(self, *, selectable: bool) -> Listing:
         """Return the list. selectable: whether its boxes can be ticked."""
@@ -150,13 +157,13 @@ class PreviewList:
         """What changed since about records of the tab, by their ids; None where there are many: see `_decorate`."""
         if self.tab.found[0] is Found.LEFT_OUT or self.preview.is_carried_out:
             return {}
-        everything = PreviewRecords(self.preview, self.tab.found, ticks=self.ticks)
+        everything = self._everything
         return None if everything.count > _LOOKED_AT else self._look([row.record for row in everything])
 
     @cached_property
     def foreseen(self) -> ForeseenPairs:
-        """What synchronization would do to the first pairs of the preview."""
-        return foresee(self.preview, self.ticks)
+        """What synchronization would do to the first pairs of the preview, as its job found it."""
+        return kept_of(self.preview)
 
     def _look(self, given: Sequence[PreviewedRecord]) -> dict[bytes, Change]:
         return (changes_of_pairs if self.tab.name == "couple" else changes_of_records)(self.preview, given)
@@ -166,7 +173,7 @@ class PreviewList:
         found = self.changes
         if self.tab.name == "couple" and not self.preview.is_carried_out and not self.foreseen.problem:
             beyond = [row.record for row in rows if self.foreseen.of(row.record) is None]
-            self._beyond = foresee(self.preview, self.ticks, beyond) if beyond else self._beyond
+            self._beyond = foresee(self.preview, beyond) if beyond else self._beyond
         self._changes = self._look([row.record for row in rows]) if found is None else found
 
     def _record(self, row: FoundRecord) -> Cell:
@@ -187,7 +194,7 @@ class PreviewList:
 
     @cached_property
     def _connection(self) -> Any:
-        return connection_of(self.company)
+        return self._known_connection or connection_of(self.company)
 
     def _matched_by(self, row: FoundRecord) -> str:
         return f"{row.record.group + 1} {group_caption(self.mapping, self.groups[row.record.group])}"
@@ -248,6 +255,8 @@ class PreviewList:
         found = self.foreseen.of(row.record) or self._beyond.of(row.record)
         if found is None or row.record.row is None:
             return "not read"
+        if found.fails:
+            return Status(f"fails: {found.fails}", "bad")
         if not (found.there or found.here or found.conflicts):
             return Status(found.text, "warn") if found.why else found.text
         query = {"mapping": self.mapping.name, "row": UUID(bytes=row.record.row.id), "show": "different"}
@@ -256,6 +265,20 @@ class PreviewList:
             query={**query, "next": self.address},
         )  # fmt: skip
         return Link(found.text, url) if url else found.text
+
+    def will(self, one: PreviewedRecord) -> str:
+        """Return what synchronization would do to a pair, in words, where the preview's job looked at it."""
+        found = self.foreseen.of(one)
+        if found is None:
+            return "not read"
+        if found.fails:
+            return f"fails: {found.fails}"
+        written = [
+            f"{where}: {', '.join(names)}"
+            for where, names in (("in Dataverse", found.there), ("here", found.here))
+            if names
+        ]
+        return "; ".join(written) or found.text
 
     def _since(self, row: FoundRecord) -> Cell:
         change = self._changes.get(row.record.local_id)

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
+from connection_setup.connection.state import connection_for_request
 from core.roles import Can, may
 from core.words import counted
 from coupling import local_records
-from coupling.brakes import Brakes
 from coupling.couplings.foreseen import Foreseen
+from coupling.couplings.preview_brakes import BrakesForm, brakes_box
 from coupling.couplings.preview_list import TABS, PreviewList, Tab
 from coupling.couplings.preview_services import why_stopped
-from coupling.couplings.preview_store import PreviewRecords, PreviewTicks, brakes_of, can_create, count_matched
+from coupling.couplings.preview_store import PreviewRecords, PreviewTicks, can_create, count_matched
 from coupling.job_parameters import CouplingParameters
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview, IntegrationTableMapping
@@ -32,22 +32,6 @@ from ui.links import company_url
 
 TITLE = "Preview of Match-Based Coupling"
 _HELP = "coupling.md#preview"
-
-
-class BrakesForm(forms.Form):
-    """Above how many records coupling stops before it writes."""
-
-    stop_above = forms.IntegerField(label="Created, at most", required=False, min_value=0, max_value=1_000_000_000)
-    stop_above_percent = forms.IntegerField(label="Created, at most (%)", required=False, min_value=0, max_value=100)
-    stop_coupled_above = forms.IntegerField(
-        label="Coupled, at most", required=False, min_value=0, max_value=1_000_000_000
-    )
-
-    @property
-    def brakes(self) -> Brakes:
-        """The brakes that were entered."""
-        names = ("stop_above", "stop_above_percent", "stop_coupled_above")
-        return Brakes(*(self.cleaned_data.get(name) for name in names))
 
 
 def preview_url(job: Job, **query: Any) -> str:
@@ -115,7 +99,8 @@ def quick(progress: Any) -> Any:
 def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brakes: BrakesForm | None = None) -> Page:
     """Return the page of a preview. brakes: as they were entered, where they cannot be kept."""
     mapping, job = preview.mapping, preview.job
-    shown = PreviewList(preview, tab, request.GET, PersonReading(request.user), request.get_full_path())
+    connection = connection_for_request(request, mapping.company)
+    shown = PreviewList(preview, tab, request.GET, PersonReading(request.user), request.get_full_path(), connection)
     operates = may(request.user, Can.OPERATE, mapping.company)
     open_to = operates and not preview.is_carried_out
     return Page(
@@ -132,7 +117,7 @@ def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brake
             _start_box(request, preview, shown.ticks),
             FactBox("Matched by", facts=[(f"{at}. {one[0]}", one[1]) for at, one in enumerate(preview.orders, 1)]),
             *_foreseen_box(shown),
-            _brakes_box(preview, shown.ticks, brakes, off=not open_to),
+            brakes_box(preview, shown.ticks, brakes, off=not open_to),
         ],
         context=_lead(preview, tab, shown.ticks, _kept(request, job), can_tick=open_to),
     )  # fmt: skip
@@ -311,7 +296,7 @@ def _foreseen_box(shown: PreviewList) -> list[FactBox]:
     foreseen = shown.foreseen
     if foreseen.problem:
         return [FactBox("Then synchronized", text=f"Not known now. {foreseen.problem}")]
-    if not (first := foreseen.first):
+    if not (first := foreseen.all):
         return []
     facts: list[tuple[str, Cell]] = [
         ("Rows there", _written([len(one.there) for one in first])),
@@ -320,8 +305,11 @@ def _foreseen_box(shown: PreviewList) -> list[FactBox]:
     ]
     if conflicts := sum(one.conflicts > 0 for one in first):
         facts.append(("Wait for a person", conflicts))
-    if left := sum(bool(one.why) for one in first):
+    if left := sum(bool(one.why and not one.fails) for one in first):
         facts.append(("Left as they are", left))
+    if failures := foreseen.failures:
+        facts.append(("Would fail", failures.total()))
+        facts += [(f"for {reason}", count) for reason, count in failures.most_common()]
     at_once = CouplingParameters.load(shown.preview.job.parameters).synchronize
     text = "At once: Synchronize After Coupling is on." if at_once else "Not at once: by the next synchronization."
     total = int(shown.preview.numbers.get(Found.COUPLE, 0))
@@ -334,35 +322,3 @@ def _written(fields: Sequence[int]) -> str:
     """Return of how many pairs fields are written, and how many fields."""
     pairs = sum(count > 0 for count in fields)
     return f"{pairs:,}, {counted(sum(fields), 'field')}" if pairs else "0"
-
-
-def _brakes_box(preview: CouplingPreview, ticks: PreviewTicks, entered: BrakesForm | None, *, off: bool) -> FactBox:
-    brakes = brakes_of(preview)
-    rows = [
-        ("Would be created", ticks.count_created(), brakes.most_created(count_matched(preview))),
-        ("Would be coupled", ticks.count(Found.COUPLE), brakes.coupled),
-    ]
-    initial = {
-        "stop_above": brakes.created,
-        "stop_above_percent": brakes.created_percent,
-        "stop_coupled_above": brakes.coupled,
-    }
-    return FactBox(
-        "Brakes",
-        template="coupling/couplings/preview_brakes.html",
-        context={
-            "rows": [_braked(*row) for row in rows],
-            "form": None if off else entered or BrakesForm(initial=initial, auto_id="brake_%s"),
-            "wrong": entered is not None,
-            "url": company_url("coupling:set-preview-brakes", preview.mapping.company, preview=preview.pk),
-        },
-    )
-
-
-def _braked(caption: str, count: int, most: int | None) -> dict[str, Any]:
-    """Return a line of the brakes: how much of the limit is reached, drawn as a bar of 100."""
-    if most is None:
-        return {"caption": caption, "text": f"{count:,}, no limit", "width": "", "look": ""}
-    width = 100.0 if count > most else 100.0 * count / max(most, 1)
-    look = "bad" if count > most else "warn" if width >= 80 else "ok"
-    return {"caption": caption, "text": f"{count:,} of {most:,}", "width": f"{width:.2f}", "look": look}

@@ -1,5 +1,6 @@
 """The verbs of previews: tick, set the brakes, preview again, couple these."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,9 @@ from django.utils import timezone
 from core import bulk
 from core.refusals import Refusal
 from core.vocabulary import Direction
-from coupling.brakes import Brakes, coupling_stopped, creating_stopped
+from core.words import counted
+from coupling.brakes import CHANGE_THEM, REASON, Brakes, coupling_stopped, creating_stopped
+from coupling.couplings.foreseen import kept_of
 from coupling.couplings.preview_store import PreviewTicks, brakes_of, count_matched
 from coupling.couplings.services import description, start_preview_of
 from coupling.job_parameters import CouplingParameters
@@ -21,6 +24,8 @@ from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview, PreviewException
 from jobs import services as jobs
 from jobs.models import Job, JobRecord, Reason, Type
+
+_LIMITS = ("stop_above", "stop_above_percent", "stop_coupled_above", "stop_failed_percent", "stop_blanked_above")
 
 
 @transaction.atomic
@@ -50,14 +55,26 @@ def tick_all(*, preview: CouplingPreview, found: Iterable[Found], ticked: bool) 
 
 
 @transaction.atomic
-def set_brakes(*, preview: CouplingPreview, brakes: Brakes) -> None:
-    """Keep the brakes for coupling these. Raises Refusal."""
+def set_brakes(
+    *,
+    preview: CouplingPreview,
+    brakes: Brakes,
+    stop_failed_percent: int | None = None,
+    stop_blanked_above: int | None = None,
+) -> None:
+    """Keep the brakes for coupling these. Raises Refusal.
+
+    stop_failed_percent: of 100 records at most so many may fail; stop_blanked_above: at most so many fields of the
+    pairs that were looked at may be blanked.
+    """
     locked = _locked(preview)
     locked.stop_above, locked.stop_above_percent = brakes.created, brakes.created_percent
     locked.stop_coupled_above = brakes.coupled
-    locked.save(update_fields=["stop_above", "stop_above_percent", "stop_coupled_above"])
+    locked.stop_failed_percent, locked.stop_blanked_above = stop_failed_percent, stop_blanked_above
+    locked.save(update_fields=_LIMITS)
 
 
+@transaction.atomic
 def preview_again(*, job: Job, mapping: Any, user: Any = None) -> Job:
     """Queue a preview of the same once more, with the brakes as they were set last. Raises Refusal, EmptySelection."""
     asked = CouplingParameters.load(job.parameters)
@@ -70,7 +87,12 @@ def preview_again(*, job: Job, mapping: Any, user: Any = None) -> Job:
     selection: QuerySet[Any, Any] | None = None
     if job.selection_only:
         selection = JobRecord.objects.filter(job=job).values_list("local_id", flat=True)
-    return start_preview_of(mapping=mapping, asked=asked, selection=selection, user=user)
+    new = start_preview_of(mapping=mapping, asked=asked, selection=selection, user=user)
+    if kept is not None:
+        CouplingPreview.objects.filter(job=new).update(
+            stop_failed_percent=kept.stop_failed_percent, stop_blanked_above=kept.stop_blanked_above
+        )
+    return new
 
 
 def why_stopped(preview: CouplingPreview, ticks: PreviewTicks) -> Refusal | None:
@@ -80,7 +102,35 @@ def why_stopped(preview: CouplingPreview, ticks: PreviewTicks) -> Refusal | None
     if brakes.coupled is not None and brakes.stops_coupling(coupled):
         return coupling_stopped(coupled, brakes.coupled)
     most = brakes.most_created(count_matched(preview))
-    return creating_stopped(created, most) if most is not None and created > most else None
+    if most is not None and created > most:
+        return creating_stopped(created, most)
+    return _too_many_fail(preview, ticks) or _too_many_blanked(preview)
+
+
+def would_fail(preview: CouplingPreview, ticks: PreviewTicks) -> Counter[str]:
+    """Return how many records would fail, by the reason: in coupling, or in the synchronization of their pairs."""
+    found = {Found.SEVERAL: Reason.MULTIPLE_MATCHES, Found.TAKEN: Reason.ALREADY_COUPLED}
+    failed = {
+        str(reason.label): int(preview.numbers.get(what.value, 0)) - ticks.count(what) for what, reason in found.items()
+    }
+    return Counter({reason: count for reason, count in failed.items() if count}) + kept_of(preview).failures
+
+
+def _too_many_fail(preview: CouplingPreview, ticks: PreviewTicks) -> Refusal | None:
+    most, total = preview.stop_failed_percent, count_matched(preview)
+    failed = would_fail(preview, ticks).total()
+    if most is None or failed * 100 <= most * total:
+        return None
+    would = f"{counted(failed, 'record')} of {total:,} would fail"
+    return Refusal(REASON, f"{would}, and the brake stops above {most} %, so nothing is done.", CHANGE_THEM)
+
+
+def _too_many_blanked(preview: CouplingPreview) -> Refusal | None:
+    most, blanked = preview.stop_blanked_above, kept_of(preview).blanked
+    if most is None or blanked <= most:
+        return None
+    text = f"{counted(blanked, 'field')} would be blanked, and the brake stops above {most:,}, so nothing is done."
+    return Refusal(REASON, text, CHANGE_THEM)
 
 
 @transaction.atomic

@@ -57,6 +57,10 @@ def compared_fields(
     ]  # fmt: skip
 
 
+_FEW = 1000
+"""Records, or exceptions, up to which all are read at once."""
+
+
 class PreviewTicks:
     """Which records of a preview are ticked: all of which the same was found, or none, but for exceptions."""
 
@@ -68,10 +72,16 @@ class PreviewTicks:
         return bool(self.preview.ticked.get(found.value, found is Found.COUPLE))
 
     @cached_property
+    def _first_exceptions(self) -> list[tuple[str, UUID]]:
+        return list(self.preview.exceptions.values_list("found", "local_id")[: _FEW + 1])
+
+    @cached_property
     def exceptions(self) -> dict[str, set[UUID]]:
         """The exceptions, by what was found."""
         rows: dict[str, set[UUID]] = {}
-        for found, local_id in self.preview.exceptions.values_list("found", "local_id").iterator(2000):
+        few = len(self._first_exceptions) <= _FEW
+        all_of_them = self.preview.exceptions.values_list("found", "local_id")
+        for found, local_id in self._first_exceptions if few else all_of_them.iterator(2000):
             rows.setdefault(found, set()).add(local_id)
         return rows
 
@@ -81,6 +91,8 @@ class PreviewTicks:
 
     @cached_property
     def _exception_counts(self) -> dict[str, int]:
+        if len(self._first_exceptions) <= _FEW:
+            return {found: len(ids) for found, ids in self.exceptions.items()}
         counted = PreviewException.objects.filter(preview=self.preview).values("found").annotate(number=Count("pk"))
         return {row["found"]: row["number"] for row in counted}
 
@@ -125,17 +137,36 @@ class PreviewRecords:
     ) -> None:
         self.preview, self.found, self.text, self.group = preview, tuple(found), text.lower(), group
         self.ticks = ticks or PreviewTicks(preview)
+        self._unpacked: dict[int, list[PreviewedRecord]] = {}
 
     def searched(self, text: str) -> "PreviewRecords":
         """Return those whose number begins with a text, or whose name here or in Dataverse has it."""
-        return PreviewRecords(self.preview, self.found, text=text, group=self.group, ticks=self.ticks)
+        return self._narrowed_to(text, self.group)
+
+    def matched_by(self, group: int | None) -> "PreviewRecords":
+        """Return those that the priority at this position matched; None for all."""
+        return self._narrowed_to(self.text, group)
+
+    def _narrowed_to(self, text: str, group: int | None) -> "PreviewRecords":
+        """Return records of the same parts: what was read of them is not read again."""
+        narrowed = PreviewRecords(self.preview, self.found, text=text, group=group, ticks=self.ticks)
+        narrowed._parts, narrowed._unpacked = self._parts, self._unpacked
+        return narrowed
 
     @cached_property
     def _parts(self) -> list[PreviewPart]:
-        """The parts, without what is packed in them, in the order of the list."""
+        """The parts in the order of the list, with what is packed in them where that is little."""
         order = {found.value: place for place, found in enumerate(self.found)}
-        parts = PreviewPart.objects.filter(preview=self.preview, found__in=list(order)).defer("packed")
+        parts = PreviewPart.objects.filter(preview=self.preview, found__in=list(order))
+        if not self._is_small:
+            parts = parts.defer("packed")
         return sorted(parts, key=lambda part: (order[part.found], part.first))
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether all of them are read at once. Nothing is counted before the preview is complete."""
+        numbers = self.preview.numbers
+        return self.preview.complete and sum(int(numbers.get(found.value, 0)) for found in self.found) <= _FEW
 
     @property
     def _narrowed(self) -> bool:
@@ -183,9 +214,12 @@ class PreviewRecords:
         found = Found(part.found)
         return FoundRecord(found, one, self.ticks.has(found, UUID(bytes=one.local_id)))
 
-    @staticmethod
-    def _read(part: PreviewPart) -> list[PreviewedRecord]:
-        return unpack_records(PreviewPart.objects.values_list("packed", flat=True).get(pk=part.pk))
+    def _read(self, part: PreviewPart) -> list[PreviewedRecord]:
+        if "packed" in part.get_deferred_fields():
+            return unpack_records(PreviewPart.objects.values_list("packed", flat=True).get(pk=part.pk))
+        if part.pk not in self._unpacked:
+            self._unpacked[part.pk] = unpack_records(part.packed)
+        return self._unpacked[part.pk]
 
 
 def records_in_order(preview: CouplingPreview) -> Iterator[tuple[Found, PreviewedRecord]]:

@@ -17,9 +17,10 @@ from accounts import access
 from core.refusals import Refusal
 from core.roles import Can, requires
 from coupling.couplings import preview_services
+from coupling.couplings.preview_brakes import BrakesForm
 from coupling.couplings.preview_export import csv_lines
 from coupling.couplings.preview_list import PreviewList, Tab, tab_of
-from coupling.couplings.preview_page import BrakesForm, preview_page, preview_url, previews_page, unfinished_page
+from coupling.couplings.preview_page import preview_page, preview_url, previews_page, unfinished_page
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview, IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, mapping_or_404, show_error
@@ -126,7 +127,7 @@ def set_brakes(request: HttpRequest, company: str, preview: int) -> HttpResponse
     if not form.is_valid():
         return render.page(request, preview_page(request, found, tab_of(""), form), status=400)
     try:
-        preview_services.set_brakes(preview=found, brakes=form.brakes)
+        preview_services.set_brakes(preview=found, brakes=form.brakes, **form.further)
     except Refusal as error:
         show_error(request, error)
     return HttpResponseRedirect(preview_url(found.job))
@@ -175,6 +176,12 @@ def _complete(request: HttpRequest, company: str, number: int) -> tuple[Job, Int
 def _found(request: HttpRequest, slug: str, number: int) -> tuple[Job, IntegrationTableMapping, CouplingPreview | None]:
     """Return the job of a preview with its mapping, and what it found as long as it is kept. Raises Http404."""
     owner = access.company_or_404(request, slug)
+    along = ("job", "job__requested_by", "carried_out_by", "mapping", "mapping__known_columns")
+    asked = CouplingPreview.objects.select_related(*along).filter(job__company=owner, job__type=Type.PREVIEW)
+    kept = asked.filter(pk=number, complete=True, kept_until__gte=timezone.now()).first()
+    if kept is not None:
+        kept.job.company = kept.mapping.company = owner
+        return kept.job, kept.mapping, kept
     related = Job.objects.select_related("requested_by")
     job = related.filter(company=owner, pk=number, type=Type.PREVIEW).first()
     if job is None:

@@ -1,10 +1,11 @@
 """Ignored failures whose rows in question change in Dataverse: a run that reads the changes lists them again.
 
-A record that matched nothing has no such row: what a job finds later ends that (coupling.failures.standing).
+A record that matched nothing has no such row: one that holds the values it was searched by lists it again
+(coupling.failures.unmatched_rows), or what a coupling job finds later (coupling.failures.standing).
 """
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ from django.db.models import QuerySet
 from core.moments import read_moment
 from coupling.failures import services
 from coupling.failures.standing import candidates_of
+from coupling.failures.unmatched_rows import UnmatchedRows
 from coupling.gateway import Gateway
 from coupling.models import FailedRecord, IntegrationTableMapping
 from coupling.rows import ScanPage
@@ -42,6 +44,8 @@ class IgnoredRows:
         """
         told = {row.id for row in page.rows} | set(page.deleted)
         by_row = self._read_rows_of(self._ignored_with(told)) if told else {}
+        for row_id, failed in self._read_unmatched(self._unmatched.find(page.rows)).items():
+            by_row.setdefault(row_id, []).extend(failed)
         met = by_row.keys() & told
         if not met:
             return
@@ -54,6 +58,21 @@ class IgnoredRows:
         for start in range(0, len(ids), _PART):
             with suppress(EmptySelection):  # somebody else was faster
                 services.stop_ignoring(failed=FailedRecord.objects.filter(pk__in=ids[start : start + _PART]))
+
+    @cached_property
+    def _unmatched(self) -> UnmatchedRows:
+        return UnmatchedRows(self.mapping, self._ignored)
+
+    def _read_unmatched(self, found: Mapping[UUID, Sequence[int]]) -> _Rows:
+        """Return since when records are ignored that rows match by now, by the row."""
+        pks = sorted({pk for failed in found.values() for pk in failed})
+        since: dict[int, datetime | None] = {}
+        for start in range(0, len(pks), _PART):
+            part = self._ignored.filter(pk__in=pks[start : start + _PART])
+            since.update(part.values_list("pk", "ignored_at"))
+        return {
+            row_id: [(pk, at) for pk in failed if (at := since.get(pk)) is not None] for row_id, failed in found.items()
+        }
 
     def _changed_at(self, ids: Collection[UUID]) -> dict[UUID, datetime]:
         """Return when rows were changed last; one request."""

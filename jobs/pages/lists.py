@@ -111,6 +111,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         key="pk",
         row_url=lambda job: job_url(job, company),
         row_label=lambda job: f"{display.title(job)}, job {job.pk}",
+        cards=True,
         empty=Notice(
             "Couple or synchronize records, or start a full synchronization: each run is listed here with its outcome.",
             title="No jobs yet",

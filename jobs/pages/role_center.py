@@ -12,6 +12,7 @@ from core.words import counted
 from jobs import display
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists
+from ui.cells import time_ago
 from ui.kit import Cue, FactBox, Link, Table
 from ui.links import company_url
 from ui.registry import RoleCenterPart
@@ -22,9 +23,9 @@ _MOST = 100
 """Open jobs looked at."""
 
 
-def part(_: HttpRequest, company: Any) -> RoleCenterPart:
+def part(request: HttpRequest, company: Any) -> RoleCenterPart:
     """Return the part of jobs on the role center."""
-    found = _jobs(company)
+    found = _asked_once(request, company)
     failed, requests, throttled = (
         (found[0].failed_today, found[0].requests_today, found[0].throttled_today) if found else (0, 0, 0)
     )
@@ -33,6 +34,23 @@ def part(_: HttpRequest, company: Any) -> RoleCenterPart:
         [("Latest jobs", _latest(company, sorted(found, key=lambda job: -job.pk)[:_LATEST]))],
         [_in_process(company, found, requests, throttled)],
     )
+
+
+def last_answer(request: HttpRequest, company: Any) -> str:
+    """Return how long Dataverse took to answer a job last, and when: "84 ms, 2 minutes ago"; "" where none knows."""
+    for job in sorted(_asked_once(request, company), key=lambda job: -job.pk):
+        if job.answer_ms:
+            return f"{job.answer_ms:,} ms, {time_ago(job.ended_at or job.started_at)}"
+    return ""
+
+
+def _asked_once(request: HttpRequest, company: Any) -> list[Any]:
+    """Return the jobs that the role center tells of; asked for once in a request."""
+    cache = vars(request)
+    if "_role_center_jobs" not in cache:
+        cache["_role_center_jobs"] = _jobs(company)
+    found: list[Any] = cache["_role_center_jobs"]
+    return found
 
 
 def _jobs(company: Any) -> list[Any]:

@@ -237,6 +237,7 @@ class JobContext:
             "requests": self._requests + self.usage.requests,
             "throttled": self._throttled + self.usage.throttled,
             "active_s": self.job.active_s + worked,
+            **({"answer_ms": self.usage.last_ms} if self.usage.last_ms else {}),
         }
 
     def _under_way(self) -> Told | None:

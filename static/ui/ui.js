@@ -77,6 +77,10 @@
     const taken = (part) => $$("fieldset.fieldrow input[type=radio]:checked", part).map((radio) => radio.value);
     const pairs = $$("[data-pair]", form).map(taken), writes = (side) => pairs.filter((all) => all.some((one) => one !== side)).length;
     const fields = pairs.flat().length, here = writes("here"), there = writes("there"), s = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+    $$("[data-pair]", form).forEach((pair, at) => {
+      const of = $("[data-of] .status", pair), all = $$("fieldset.fieldrow", pair).length, some = pairs[at].length;
+      if (of) { of.textContent = `${some} of ${all} chosen`; of.dataset.state = some === all ? "ok" : some ? "warn" : ""; }
+    });
     if (out) out.textContent = fields ? `${fields} of ${s(rows.length, "field")} chosen. ${s(here, "record")} here and ${s(there, "row")} in Dataverse would be written.` : "";
   }
   for (const type of ["input", "change"]) document.addEventListener(type, (event) => {

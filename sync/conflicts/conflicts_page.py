@@ -2,7 +2,7 @@
 was deleted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,11 @@ from coupling.undone import left_undone
 from jobs.mentions import Reader
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import CouplingCells, mapping_filter, not_connected
-from sync.conflicts.pair_lines import Given, PairLines
+from sync.conflicts.pair_lines import NOTHING, READY, Given, PairLine, PairLines
 from sync.conflicts.resolving import FIRST, RulePlan, fields_in_conflict
 from sync.conflicts.services import DELETED
 from sync.conflicts.skipped_page import deleted_listing
-from sync.conflicts.standing import FieldCount, StandingField, conflicts_of
+from sync.engine.conflicts_standing import FieldCount, StandingField, conflicts_of
 from sync.rules.resolving import Rule, Take
 from ui import listing
 from ui.bound_list import Bound
@@ -61,7 +61,7 @@ def conflicts_page(
     ]
     context: dict[str, Any] = {"segments": segments, "fields_count": counted(fields, "field"), "off": off}
     if show_deleted:
-        shown: Any = deleted_listing(company, reader)
+        shown: Any = deleted_listing(company, reader, None if off else connection)
         actions = _deletion_actions(company, off, off_deleting)
     else:
         shown, actions = _bound(request, company, PairLines(company, connection, given), pairs), _actions(company, off)
@@ -71,6 +71,7 @@ def conflicts_page(
             "rule_url": company_url("sync:resolve-rule", company),
             "resolve_url": _with_query(company_url("sync:resolve", company), request),
             "policy": _policy_link(request, company, shown),
+            **_chosen([row.line for row in shown.slice.rows], given or Given()),
         }
     waiting = f"{counted(pairs + gone, 'pair')} {'waits' if pairs + gone == 1 else 'wait'} for you"
     return Page(
@@ -104,6 +105,20 @@ def _bound(request: HttpRequest, company: Company, lines: PairLines, pairs: int)
     bound = Bound(request, replace(conflicts_listing(company, lines.load), total=pairs))
     bound.path = company_url("sync:conflicts", company)  # also where the form came back with what is wrong
     return bound
+
+
+def _chosen(lines: Sequence[PairLine], given: Given) -> dict[str, Any]:
+    """Return what the page says of the choices made on it: its parts, and what would come of them."""
+    parts = [("all", "All pairs", len(lines))]
+    for word, caption in ((NOTHING, "Nothing chosen"), (READY, "Ready to resolve")):
+        parts.append((word, caption, sum(line.segment == word for line in lines)))
+    fields = sum(len(line.fields) for line in lines)
+    there, here = sum(line.writes("there") for line in lines), sum(line.writes("here") for line in lines)
+    sentence = (
+        f"{sum(line.chosen for line in lines):,} of {counted(fields, 'field')} chosen. {counted(here, 'record')} here "
+        f"and {counted(there, 'row')} in Dataverse would be written."
+    )
+    return {"parts": parts, "part": given.segment, "sentence": sentence if given.result else "", "result": given.result}
 
 
 def _with_query(url: str, request: HttpRequest) -> str:

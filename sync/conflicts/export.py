@@ -10,7 +10,7 @@ from coupling import local_records
 from coupling.models import CouplingBase, UndoneRecord
 from jobs.models import Reason
 from jobs.outcomes import newest_row_names
-from sync.conflicts.standing import StandingField, read_conflict
+from sync.engine.conflicts_standing import StandingField, read_conflict
 
 _PART = 500
 

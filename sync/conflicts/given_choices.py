@@ -7,7 +7,7 @@ from coupling.models import CouplingBase
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import CouplingCells
 from sync.conflicts.pair_lines import CHOICE, SEEN, TYPED, Given, column_of, key_of, unsign
-from sync.conflicts.standing import StandingField, conflicts_of, read_conflict
+from sync.engine.conflicts_standing import StandingField, conflicts_of, read_conflict
 from sync.rules.quotes import quote
 from sync.rules.resolving import Choice, Take, typed
 

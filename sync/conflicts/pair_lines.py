@@ -17,14 +17,17 @@ from coupling.models import CouplingBase
 from masterdata import catalog
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import CouplingCells
-from sync.conflicts.standing import Standing, StandingField, read_conflict
+from sync.engine.conflicts_standing import Standing, StandingField, read_conflict
 from sync.local_columns import local_column
 from sync.rules.resolving import Take
 from sync.rules.values import LocalColumn, Side
 from ui.cells import time_ago
+from ui.kit import Status
 from ui.links import company_url
 
 _SALT = "sync.conflicts"
+NOTHING, READY = "nothing", "ready"
+"""Parts of the list: pairs of which no field is chosen, and those of which every one is."""
 SEEN, CHOICE, TYPED = "seen-", "choice-", "typed-"
 """Begin the names of what the page's form sends for a pair, or a field of it."""
 
@@ -56,6 +59,22 @@ class FieldLine:
     typing: bool = False
     error: str = ""
 
+    @property
+    def taken(self) -> str:
+        """What is chosen: a word of Take; "" for nothing yet."""
+        checked = next((one.take for one in self.options if one.checked), "")
+        return checked or (Take.VALUE.value if self.typing or self.typed.strip() else "")
+
+    @property
+    def result(self) -> str:
+        """What comes of the choice, in words; "" without one."""
+        taken = self.taken
+        shown = next((one.value for one in self.options if one.take == taken), self.typed.strip()) or "blank"
+        if not taken:
+            return "Goes on waiting"
+        where = {Take.HERE.value: "goes to Dataverse", Take.THERE.value: "comes here"}.get(taken, "on both sides")
+        return f"{shown} {where}"
+
 
 @dataclass(frozen=True, slots=True)
 class PairLine:
@@ -76,15 +95,43 @@ class PairLine:
     @property
     def chosen(self) -> int:
         """How many of its fields have a choice."""
-        return sum(1 for one in self.fields if one.typing or any(option.checked for option in one.options))
+        return sum(bool(one.taken) for one in self.fields)
+
+    @property
+    def status(self) -> Status:
+        """ "1 of 3 chosen"."""
+        count, total = self.chosen, len(self.fields)
+        return Status(f"{count} of {total} chosen", "ok" if count == total else "warn" if count else "")
+
+    @property
+    def segment(self) -> str:
+        """The part of the list it belongs to by what is chosen; "" where some of its fields are."""
+        return NOTHING if not self.chosen else READY if self.chosen == len(self.fields) else ""
+
+    @property
+    def carried(self) -> list[tuple[str, str]]:
+        """What the form sends of the pair while it is not shown: what the person saw and chose."""
+        chosen = [(CHOICE + one.key, one.taken) for one in self.fields if one.taken]
+        typed = [(TYPED + one.key, one.typed) for one in self.fields if one.typed]
+        return [(f"{SEEN}{self.pk}", self.seen), *chosen, *typed]
+
+    def writes(self, side: str) -> bool:
+        """Return whether a choice writes a side: here, there."""
+        return any(one.taken and one.taken != side for one in self.fields)
 
 
 @dataclass
 class Given:
-    """What a person sent that could not be taken as it is: the form's values, and what is wrong with fields by key."""
+    """What a person sent that is shown again: the form's values, and what is wrong with fields by key.
+
+    result: whether it is shown what would come of the choices; segment: the part of the pairs that is shown, by what is
+    chosen.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    result: bool = False
+    segment: str = ""
 
 
 class PairLines:

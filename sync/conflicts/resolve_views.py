@@ -13,10 +13,11 @@ from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading
 from masterdata.models import Company
 from sync.conflicts import resolving
+from sync.conflicts.by_job import by_job
 from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page, rule_page
 from sync.conflicts.coupling_rows import off_reason
 from sync.conflicts.given_choices import GivenChoices, read_choices
-from sync.conflicts.pair_lines import Given
+from sync.conflicts.pair_lines import NOTHING, READY, Given
 from sync.conflicts.resolving import fields_in_conflict
 from sync.rules.resolving import Rule, Take
 from sync.start.pages import redirect_to_jobs
@@ -50,6 +51,8 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
     if (side := _SIDES.get(request.POST.get("choice", ""))) is not None:
         return _resolve_selected(request, owner, side)
     given = read_choices(owner, request.POST.dict())
+    if part := request.POST.get("show", ""):
+        return _show_result(request, owner, given, part)
     if given.given.errors:
         messages.error(request, "Nothing was resolved: a value that was entered does not fit its field.")
         return _show(request, owner, given.given)
@@ -60,6 +63,15 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
             messages.warning(request, "No value was chosen for a field, so nothing was done.")
         return HttpResponseRedirect(company_url("sync:conflicts", owner))
     return _start(request, owner, given)
+
+
+def _show_result(request: HttpRequest, owner: Company, given: GivenChoices, part: str) -> HttpResponse:
+    """Show what would come of the choices, and the part of the pairs that is asked for; nothing is saved."""
+    shown = given.given
+    shown.result, shown.segment = True, part if part in (NOTHING, READY) else ""
+    for sentence in given.changed[:_CHANGED_SHOWN]:
+        messages.error(request, sentence)
+    return _show(request, owner, shown)
 
 
 def _start(request: HttpRequest, owner: Company, given: GivenChoices) -> HttpResponse:
@@ -81,8 +93,8 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
     selected = listing.selected(request, conflicts_listing(owner))
     if not selected:
         return listing.nothing_selected(request, back)
-    if _too_many(request, selected):
-        return HttpResponseRedirect(back)
+    if selected.count > resolving.MOST_ON_A_PAGE:
+        return by_job(request, owner, selected, rule)
     chosen = resolving.plan_rule(selected.rows, rule).chosen
     if not selected.all_matching:  # of pairs on the page it is known what the person saw
         given = read_choices(owner, request.POST.dict(), whole=Take(rule.value), among=set(selected.ids))
@@ -98,16 +110,6 @@ def _resolve_selected(request: HttpRequest, owner: Company, rule: Rule) -> HttpR
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return redirect_to_jobs(request, owner, started, back)
-
-
-def _too_many(request: HttpRequest, selected: listing.Selection) -> bool:
-    """Say where more pairs are selected than a page chooses for; return whether it is so."""
-    try:
-        resolving.require_few(selected.count)
-    except Refusal as error:
-        messages.error(request, error.user_message)
-        return True
-    return False
 
 
 def _carry_out(
@@ -139,8 +141,8 @@ def resolve_rule(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     word, name = request.POST.get("rule", ""), request.POST.get("field", "")
     rule = Rule(word) if word in Rule.values else Rule.NEWEST
-    if _too_many(request, selected):
-        return HttpResponseRedirect(back)
+    if selected.count > resolving.MOST_ON_A_PAGE:
+        return by_job(request, owner, selected, rule, name)
     if (seen := request.POST.get("seen", "")) and (done := _carry_out(request, owner, selected, rule, name, seen)):
         return done
     plan = resolving.plan_rule(selected.rows, rule, field_name=name)

@@ -22,9 +22,9 @@ from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.errors import EmptySelection
 from jobs.models import Job
-from sync.conflicts.standing import Standing, StandingField, conflicts_of, read_standing
+from sync.engine.conflicts_standing import Standing, StandingField, conflicts_of, read_standing, taken_by_rule
 from sync.models import ConflictChoice
-from sync.rules.resolving import Choice, Rule, Take, take_by_rule
+from sync.rules.resolving import Choice, Rule, Take
 from sync.start.services import start_synchronization
 
 Chosen = Mapping[int, Mapping[str, Choice]]
@@ -33,7 +33,7 @@ FIRST = 50
 """Pairs of which a plan tells each field."""
 _PART = 500
 MOST_ON_A_PAGE = 5_000
-"""Pairs that a rule is planned for while a page is made; a command takes as many as there are."""
+"""Pairs that a rule is planned for while a page is made; for more a job chooses pair by pair."""
 
 
 @transaction.atomic
@@ -126,23 +126,31 @@ def plan_rule(bases: "QuerySet[CouplingBase]", rule: Rule, *, field_name: str = 
     return plan
 
 
-def require_few(count: int) -> None:
-    """Raise Refusal where so many pairs are more than a page can plan a rule for."""
-    if count > MOST_ON_A_PAGE:
-        raise NotUsable(
-            f"{counted(count, 'pair')} would be chosen for, and a page does so for {MOST_ON_A_PAGE:,} at most, so "
-            "nothing was chosen.",
-            "Filter the list by mapping and select what matches, or use manage.py conflicts resolve, which takes as "
-            "many as there are.",
+@transaction.atomic
+def resolve_by_job(
+    *, couplings: "QuerySet[CouplingBase]", rule: Rule, field_name: str = "", user: Any = None
+) -> list[Job]:
+    """Queue that a rule chooses for these pairs, however many, one job per mapping: it looks at each as it comes to it.
+
+    Each pair gets its outcome; what the rule cannot tell goes on waiting. Raises EmptySelection, Refusal.
+    """
+    ids = list(couplings.order_by().values_list("mapping_id", flat=True).distinct())
+    mappings = IntegrationTableMapping.objects.select_related("company").filter(pk__in=ids).order_by("name")
+    if not (found := list(mappings)):
+        raise EmptySelection
+    return [
+        start_synchronization(
+            mapping=mapping, rule=rule.value, rule_field=field_name, user=user,
+            selection=couplings.filter(mapping=mapping).values_list("coupling__local_id", flat=True),
+            text=f"Resolve update conflicts: {rule.label}",
         )
+        for mapping in found
+    ]  # fmt: skip
 
 
 def _apply(plan: RulePlan, standing: Standing, field_name: str, local: str) -> None:
     writes_here = writes_there = looked = False
-    for one in standing.fields:
-        if (field_name and one.name != field_name) or (local and one.local != local):
-            continue
-        take = take_by_rule(plan.rule, one.newer, has_base=one.has_base) if one.known else None
+    for one, take in taken_by_rule(standing, plan.rule, field_name, local):
         looked = True
         if standing.coupling_id in plan.first or len(plan.first) < FIRST:
             plan.first.setdefault(standing.coupling_id, []).append((one, take))

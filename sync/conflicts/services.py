@@ -1,6 +1,5 @@
 """The verbs of Coupled Data Synchronization Errors: settle, synchronize, restore or delete what is left undone."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,18 +8,17 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import ConflictOption, DeletionOption, Direction
 from core.words import counted
 from coupling.brakes import Brakes
-from coupling.couplings.services import couple_by_hand, delete_coupling, start_uncoupling
+from coupling.couplings.services import start_uncoupling
 from coupling.mappings.defaults import disabled_names
-from coupling.mappings.services import exclusive_key, require_enabled
+from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs import audit
 from jobs.errors import EmptySelection
-from jobs.models import OPEN_STATES, Job, Reason
+from jobs.models import Job, Reason
 from sync.start.services import start_synchronization
 
 DELETED = (Reason.LOCAL_DELETED, Reason.INTEGRATION_DELETED)
@@ -168,51 +166,29 @@ def mappings_of(undone: "QuerySet[UndoneRecord]") -> list[IntegrationTableMappin
     return list(IntegrationTableMapping.objects.select_related("company").filter(pk__in=ids).order_by("name"))
 
 
-def couple_with_successors(
-    *, company: Any, undone: "QuerySet[UndoneRecord]", user: Any = None
-) -> tuple[list[Job], list[str]]:
-    """Couple records whose rows were merged into others with those, and synchronize them.
+@transaction.atomic
+def couple_with_successors(*, company: Any, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
+    """Queue that records whose rows were merged into others are coupled with those, and synchronized: one job per
+    mapping, however many; each has its outcome.
 
-    Return the jobs, one per mapping, and why records were left as they were. Raises Refusal: not enabled, or no row of
-    the selected ones was merged.
+    Raises Refusal: not enabled, or no row of the selected ones was merged.
     """
     require_enabled(company)
-    lines = list(undone.exclude(successor_id=None).exclude(coupling=None).select_related("mapping__company"))
-    if not lines:
+    try:
+        found = pairs_by_mapping(undone.exclude(successor_id=None))
+    except EmptySelection:
         raise NotUsable(
             "No row of the selected records was merged into another one, so nothing was done.",
             "Select records whose condition says so.",
+        ) from None
+    return [
+        start_synchronization(
+            mapping=mapping,
+            selection=ids,
+            merged=True,
+            user=user,
+            one_record=len(ids) == 1,
+            text="Couple with Merged Row",
         )
-    coupled: dict[IntegrationTableMapping, list[UUID]] = {}
-    refused: list[str] = []
-    for line in lines:
-        try:
-            coupled.setdefault(line.mapping, []).append(_couple_with_successor(line, user))
-        except Refusal as refusal:
-            refused.append(f"{line.label}: {refusal.user_message}")
-    return [_synchronize(mapping, ids, user) for mapping, ids in coupled.items() if ids], refused
-
-
-@transaction.atomic
-def _couple_with_successor(line: UndoneRecord, user: Any) -> UUID:
-    """Let the coupling of a record lead to the row its row was merged into. Return the record's id. Raises Refusal."""
-    mapping = line.mapping
-    if Job.objects.filter(exclusive_key=exclusive_key(mapping), state__in=OPEN_STATES).exists():
-        raise NotUsable(f"A job of {mapping.name} has not ended.", "Wait for its end, or cancel it.")
-    pair = Coupling.objects.select_for_update().filter(undone=line).first()
-    organization_id = connection_of(mapping.company).organization_id
-    if pair is None or line.successor_id is None or organization_id is None:
-        raise NotUsable("It is not coupled any more.")
-    delete_coupling(pair, user)
-    couple_by_hand(
-        mapping=mapping, local_id=pair.local_id, integration_id=line.successor_id,
-        organization_id=organization_id, user=user,
-    )  # fmt: skip
-    return pair.local_id
-
-
-def _synchronize(mapping: IntegrationTableMapping, records: Sequence[UUID], user: Any) -> Job:
-    text = "Synchronize after coupling"
-    return start_synchronization(
-        mapping=mapping, selection=records, user=user, one_record=len(records) == 1, text=text
-    )  # fmt: skip
+        for mapping, ids in found
+    ]

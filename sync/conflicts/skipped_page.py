@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
@@ -20,6 +21,7 @@ from jobs.pages import lists as listings
 from masterdata import catalog
 from masterdata.models import Company
 from sync.conflicts.coupling_rows import not_connected
+from sync.conflicts.live_rows import existing_rows
 from sync.conflicts.services import DELETED
 from ui import listing
 from ui.cells import text_of
@@ -30,12 +32,19 @@ TITLE = "Coupled Data Synchronization Errors"
 
 
 def skipped_page(
-    company: Company, reader: Reader, *, settled: bool, unavailable: str, off: str, off_deleting: str
+    company: Company,
+    reader: Reader,
+    *,
+    settled: bool,
+    unavailable: str,
+    off: str,
+    off_deleting: str,
+    connection: DataverseConnection | None = None,
 ) -> Page:
     """Return the page as the reader sees it.
 
     settled: what people accepted as it is; unavailable: why Dataverse cannot be used; off: why the actions are off;
-    off_deleting: why Delete Records is.
+    off_deleting: why Delete Records is; connection: by which Dataverse is asked whether rows exist, if it is.
     """
     values = {"settled": "yes"} if settled else {}
 
@@ -76,7 +85,7 @@ def skipped_page(
         help="synchronization#skipped",
         actions=[*actions, Menu("Logs", logs, icon="job"), _other_list(company, settled)],
         notices=not_connected(unavailable),
-        listing=skipped_listing(company, reader, settled=settled),
+        listing=skipped_listing(company, reader, settled=settled, connection=connection),
     )
 
 
@@ -88,9 +97,14 @@ def _other_list(company: Company, settled: bool) -> Action:
     return Action("Show What Was Accepted", url, icon="list")
 
 
-def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool = False) -> listing.Listing:
-    """Return the list of what is left undone; or of what people settled."""
-    cells = _Cells(company)
+def skipped_listing(
+    company: Company, reader: Reader = NOBODY, *, settled: bool = False, connection: DataverseConnection | None = None
+) -> listing.Listing:
+    """Return the list of what is left undone; or of what people settled.
+
+    connection: by which Dataverse is asked whether the rows shown exist; None: they are told as the last run found.
+    """
+    cells = _Cells(company, connection)
     nothing = (
         Notice("Nobody chose Accept for a record.", title="Nothing was accepted as it is")
         if settled
@@ -110,7 +124,7 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
             listing.Column("attempts", "Attempts", "attempts", numeric=True, default=False),
             listing.Column("look_at", "Next Attempt", cells.next_attempt, default=False),
             listing.Column("exists", "Record Exists", lambda row: "Yes" if cells.exists(row) else "No", default=False),
-            listing.Column("coupled_exists", "Coupled Record Exists", _coupled_exists, narrow="narrow"),
+            listing.Column("coupled_exists", "Coupled Record Exists", cells.coupled_exists, narrow="narrow"),
             listing.Column("job", "Failed On", cells.last_job),
             listing.Column("row", "Dataverse Row", cells.row, default=False, wrap=True),
             listing.Column("integration", "Coupled To", cells.coupled_to, default=False, wrap=True),
@@ -132,9 +146,11 @@ def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool 
     )
 
 
-def deleted_listing(company: Company, reader: Reader = NOBODY) -> listing.Listing:
+def deleted_listing(
+    company: Company, reader: Reader = NOBODY, connection: DataverseConnection | None = None
+) -> listing.Listing:
     """Return the list of pairs a side of which was deleted, which a person decides about."""
-    whole = skipped_listing(company, reader)
+    whole = skipped_listing(company, reader, connection=connection)
     return replace(
         whole,
         id="deleted-records",
@@ -166,15 +182,16 @@ def _filters(company: Company, settled: bool) -> list[listing.Filter]:
 class _Cells:
     """Cells of the list; `load` reads what they show, in one query per mapping and one for the jobs."""
 
-    def __init__(self, company: Company) -> None:
-        self.company = company
+    def __init__(self, company: Company, asked: DataverseConnection | None = None) -> None:
+        self.company, self._asked = company, asked
+        self._existing: set[UUID] | None = None
         self._names: dict[int, str] = {}
         self._jobs: dict[int, Job] = {}
 
     @cached_property
     def connection(self) -> DataverseConnection:
         """The connection that rows are opened by."""
-        return connection_of(self.company)
+        return self._asked or connection_of(self.company)
 
     def load(self, rows: Sequence[Any]) -> None:
         """Read the names of the rows' records as they are now, and their last jobs: a listing's `decorate`."""
@@ -182,6 +199,7 @@ class _Cells:
         for row in rows:
             by_mapping.setdefault(row.mapping_id, []).append(row)
         self._jobs = Job.objects.in_bulk({row.job_id for row in rows if row.job_id})
+        self._existing = existing_rows(self.company, self._asked, rows)
         for found in by_mapping.values():
             try:
                 names = local_records.read_keys_and_names(
@@ -228,17 +246,19 @@ class _Cells:
         """Return the row that the record is coupled to."""
         return self.row(row) if row.coupling_id is not None else ""
 
+    def coupled_exists(self, row: UndoneRecord) -> str:
+        """Return whether the row in Dataverse exists: now, or as the last run that looked at it found."""
+        if row.integration_id is None:
+            return ""
+        if self._existing is not None:
+            return "Yes" if row.integration_id in self._existing else "No"
+        found = "No" if row.reason == Reason.INTEGRATION_DELETED else "Yes"
+        return f"{found}, by the last run"
+
     def next_attempt(self, row: UndoneRecord) -> Cell:
         """Return when a run takes it up by itself."""
         once_settled = row.waits_for.startswith(FOR_A_RECORD)
         return row.look_at or ("When the record is settled" if once_settled else "When a side changes")
-
-
-def _coupled_exists(row: UndoneRecord) -> str:
-    """Return whether the row in Dataverse exists, as the last run that looked at it found."""
-    if row.integration_id is None:
-        return ""
-    return "No" if row.reason == Reason.INTEGRATION_DELETED else "Yes"
 
 
 def _reason(row: UndoneRecord) -> Cell:

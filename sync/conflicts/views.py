@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_or_404
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason
 from core.refusals import Refusal
 from core.roles import ONLY_ADMINISTRATORS, Can, may, requires
 from core.words import counted
@@ -23,6 +23,7 @@ from masterdata.models import Company
 from sync.asking import Asking
 from sync.conflicts import services
 from sync.conflicts.coupling_rows import off_reason
+from sync.conflicts.live_rows import asked_by
 from sync.conflicts.skipped_page import TITLE, deleted_listing, skipped_listing, skipped_page
 from sync.start import services as start
 from sync.start.direction import WAYS
@@ -44,12 +45,14 @@ _FIND_TEXT = (
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Show what synchronization left undone; with ?settled=yes what people accepted as it is."""
     owner = company_or_404(request, company)
-    unavailable = unavailable_text(owner)
+    connection = connection_for_request(request, owner)
+    disabled = disabled_reason(connection)
+    unavailable = disabled.user_message if disabled is not None else ""
     off = off_reason(request.user, owner, unavailable)
     off_deleting = off or ("" if may(request.user, Can.ADMINISTER, owner) else ONLY_ADMINISTRATORS)
     page = skipped_page(
         owner, PersonReading(request.user), settled=_is_settled(request), unavailable=unavailable, off=off,
-        off_deleting=off_deleting,
+        off_deleting=off_deleting, connection=asked_by(request.user, owner, connection, unavailable),
     )  # fmt: skip
     return render.page(request, page)
 
@@ -91,6 +94,8 @@ def retry(request: HttpRequest, company: str) -> HttpResponse:
     selected = _selected(request, owner)
     if not selected:
         return listing.nothing_selected(request, _back_url(request, owner))
+    if (answer := _asking(request, owner, selected, fixed="merge").answer()) is not None:
+        return answer
     return _retry(request, owner, selected.rows)
 
 
@@ -143,13 +148,11 @@ def couple_with_successor(request: HttpRequest, company: str) -> HttpResponse:
     if not selected:
         return listing.nothing_selected(request, back)
     try:
-        started, refused = services.couple_with_successors(company=owner, undone=selected.rows, user=request.user)
+        started = services.couple_with_successors(company=owner, undone=selected.rows, user=request.user)
     except Refusal as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
-    for text in refused[:5]:
-        messages.error(request, text)
-    return redirect_to_jobs(request, owner, started, back) if started else HttpResponseRedirect(back)
+    return redirect_to_jobs(request, owner, started, back)
 
 
 @require_POST
@@ -157,6 +160,17 @@ def couple_with_successor(request: HttpRequest, company: str) -> HttpResponse:
 def restore(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the creation of what was deleted, on the side where it was."""
     return _start(request, company, services.restore, "Nothing of the selected records was deleted on one side alone.")
+
+
+def _asking(request: HttpRequest, owner: Company, selected: listing.Selection, *, fixed: str = "") -> Asking:
+    """Return what is asked before the selected pairs of which both sides exist are synchronized."""
+    pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
+    count = pairs.count()
+    return Asking(
+        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs) if count else [],
+        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
+        fixed=fixed,
+    )  # fmt: skip
 
 
 @require_POST
@@ -167,12 +181,7 @@ def synchronize(request: HttpRequest, company: str) -> HttpResponse:
     """
     owner = company_or_404(request, company)
     selected = _selected(request, owner)
-    pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
-    count = pairs.count()
-    asking = Asking(
-        request, owner, counted(count, "pair"), selected, services.mappings_of(pairs),
-        lambda: services.pairs_by_mapping(pairs), count, Link(TITLE, _back_url(request, owner)), _carried(request),
-    )  # fmt: skip
+    asking = _asking(request, owner, selected)
     if (answer := asking.answer()) is not None:
         return answer
     direction, conflict = WAYS[asking.way]

@@ -9,17 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest
 
-from connection_setup.connection.clients import client_for
-from connection_setup.connection.state import connection_for_request, connection_of
-from coupling.gateway import Gateway
+from connection_setup.connection.state import connection_for_request
+from coupling import live
 from coupling.models import Coupling, couplings_of_table
-from coupling.page_parts import EXPLAINED
 from coupling.rows import field_key
-from dataverse.errors import DataverseError
-from dataverse.http_session import Timeouts
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.coupling_setup.comparison import Comparing
@@ -30,12 +25,6 @@ from ui.kit import Action, FactBox
 from ui.links import company_url
 
 TITLE = "Here and in Dataverse"
-PATIENCE = Timeouts(connect=3.0, read=8.0, total=10.0)
-"""How long a person waits for the box, in seconds."""
-_SILENT = ("unreachable", "throttled")
-"""Why it may not answer for any table."""
-NOT_ASKED_AGAIN_S = 30
-"""Seconds for which a Dataverse that did not answer is not asked again, but by Read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +73,11 @@ def beside_box(company: Company, table: LocalTable, record: Any, *, again: bool 
 
 def read_beside(company: Company, table: LocalTable, record: Any, pair: Coupling, *, again: bool) -> Beside:
     """Return both sides of a pair as they are now; as they were last known, with the reason, where that fails."""
-    silent = f"sync.coupling_setup.beside.{company.pk}"
-    if not again and (why := cache.get(silent)) is not None:
-        return _last_known(table, record, pair, str(why))
+    ids = record.system_id, pair.integration_id
     try:
-        gateway = Gateway(company, client=client_for(company, connection=connection_of(company), timeouts=PATIENCE))
-        found = Comparing(pair.mapping, gateway).compare(record.system_id, pair.integration_id)
-    except EXPLAINED as error:
-        if isinstance(error, DataverseError) and error.reason in _SILENT:
-            cache.set(silent, error.user_message, NOT_ASKED_AGAIN_S)
-        return _last_known(table, record, pair, error.user_message)
-    cache.delete(silent)
+        found = live.ask(company, lambda gateway: Comparing(pair.mapping, gateway).compare(*ids), again=again)
+    except live.NotAnswered as why:
+        return _last_known(table, record, pair, str(why))
     if found is None:
         return Beside([], "Dataverse has no such row any more. The next synchronization says what becomes of it.",
                       gone=True)  # fmt: skip

@@ -15,7 +15,7 @@ from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow
-from jobs.models import Outcome
+from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from masterdata.models import Company
 from sync.coupling_setup.fields import ComparedField, compare_field
@@ -36,7 +36,7 @@ _PHONES = ("phone_no", "mobile_phone_no", "fax_no", "pager")
 class Effect:
     """What a synchronization of the pair would do: the fields written there and here, or why it writes nothing.
 
-    cleared: those of them that get a blank.
+    cleared: those of them that get a blank; fails: the reason's caption, where it would fail.
     """
 
     there: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Effect:
     cleared: frozenset[str] = frozenset()
     conflicts: int = 0
     why: str = ""
+    fails: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def foresee(
 
 
 def _foreseen(effect: Effect) -> Foreseen:
-    return Foreseen(effect.there, effect.here, effect.conflicts, effect.why)
+    return Foreseen(effect.there, effect.here, effect.conflicts, effect.why, len(effect.cleared), effect.fails)
 
 
 def _outcomes(chunk: Chunk) -> list[OutcomeRow]:
@@ -167,7 +168,8 @@ def _effect_of(outcome: OutcomeRow) -> Effect:
         return Effect()
     if outcome.outcome == Outcome.CONFLICT:
         return Effect(conflicts=len(told))
-    return Effect(why=outcome.message)
+    failed = outcome.outcome == Outcome.FAILED
+    return Effect(why=outcome.message, fails=str(Reason(str(outcome.reason)).label) if failed else "")
 
 
 def _words(value: Any) -> str:

@@ -75,6 +75,8 @@ class Written(NamedTuple):
     integration_id: UUID
     job_id: int
     change: Change
+    by: str = ""
+    """Who changed the row that it comes from, in Dataverse."""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,8 @@ class LocalUpdate:
 class NewLocalRecord:
     """A local record to insert for a Dataverse row; `coupling` when it takes the place of a deleted one.
 
-    unmarked: the row says nothing about its company, and is to be marked as this one's.
+    unmarked: the row says nothing about its company, and is to be marked as this one's; changed_by: the id of the
+    user who changed the row last.
     """
 
     integration_id: UUID
@@ -106,6 +109,7 @@ class NewLocalRecord:
     base: dict[str, Value]
     coupling: CouplingRow | None = None
     unmarked: bool = False
+    changed_by: str = ""
 
 
 @dataclass(slots=True)

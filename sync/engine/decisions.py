@@ -35,10 +35,11 @@ from sync.engine.pairs import CouplingRow, Pair, PairReader, Record
 from sync.engine.price_assets import link_assets
 from sync.engine.record_template import apply_template
 from sync.engine.recorder import Recorder
+from sync.engine.row_editors import MODIFIED_BY, editor_of
 from sync.engine.table_rules import RowRules
 from sync.engine.unconfirmed_writes import UnconfirmedWrites
 from sync.engine.update_conflicts import UpdateConflicts
-from sync.engine.written_fields import WrittenFields
+from sync.engine.written_fields import WrittenFields, further_columns
 from sync.models import Waits
 from sync.rules.bases import local_base, remote_base
 from sync.rules.new_rows import NewRow
@@ -98,8 +99,7 @@ class Decider:
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.left_out = LeftOut(mapping, gateway, self.recorder)
         self.conflicts = UpdateConflicts(
-            mapping, gateway, self.fields, self.reader, job_id=job_id, by_choice=options.by_choice,
-            allowed=options.allowed,
+            mapping, gateway, self.fields, self.reader, job_id=job_id, options=options,
         )  # fmt: skip
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.deletions = Deletions(mapping, options)
@@ -109,6 +109,8 @@ class Decider:
         self.lost_companies = LostCompanies(self.fields, self.companies, self.row_filter, options.allowed)
         filtered = filters.field_names(self.row_filter)
         self.columns = list(dict.fromkeys([*self.fields.columns, *self.inactive.columns, *filtered]))
+        if options.allowed != Direction.TO and MODIFIED_BY in self.table_info.columns:
+            self.columns.append(MODIFIED_BY)
         gateway.check_columns(mapping, self.columns)
 
     def matches_filter(self, row: RemoteRow) -> bool:
@@ -278,6 +280,7 @@ class Decider:
         here = self.written_fields.to_local(decision.to_local, fields, pair.local, won) if fields else ()
         if columns:
             there = self.written_fields.to_remote(decision.to_remote, pair.remote, sides, won)
+            there += further_columns(self.fields, self.own.columns, columns)
             sent, whole = decision.to_remote.keys(), pair.remote is None or bool(version)
             chunk.remote_updates.append(
                 RemoteUpdate(pair, columns, fields, decision.base, outcome, decision.deferred, sent, there, here, whole)
@@ -313,7 +316,7 @@ class Decider:
         if not problems:
             fields |= self._blocked(row, None)
             coupling, unmarked = pair.coupling if pair else None, needs_mark(self.mapping, self.own.mark, row)
-            new = NewLocalRecord(row.id, row.name, row.version, fields, base, coupling, unmarked)
+            new = NewLocalRecord(row.id, row.name, row.version, fields, base, coupling, unmarked, editor_of(row))
             chunk.changes.local_inserts.append(new)
             return
         reason, message = problems[0][1].reason, explain(problems)

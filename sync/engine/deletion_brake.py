@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.vocabulary import DeletionOption
-from coupling.brakes import Brakes, deletions_wait
+from coupling.brakes import Brakes, deletions_stopped, deletions_wait
 from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs.models import Reason
 from sync.engine.options import DeletionsMet, Options
@@ -36,6 +36,11 @@ class Deletions:
     def stopped(self) -> bool:
         """Whether the brake has closed."""
         return self.met.stopped
+
+    @property
+    def told(self) -> str:
+        """Why nothing is done about any such pair; "" while the brake is open."""
+        return deletions_stopped(self.met.met, self.met.total, self._most(self.met.total)) if self.stopped else ""
 
     def look(self, pairs: Iterable[Pair]) -> None:
         """Count the pairs of a batch one side of which was deleted, before anything is decided about them."""

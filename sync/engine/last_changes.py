@@ -115,14 +115,15 @@ def _changes_there(
         return {}
     rows = gateway.read(mapping, wanted, ids)
     people = {row_id: str(row.values.get(_MODIFIED_BY) or "") for row_id, row in rows.items()}
-    names = _names(gateway, {person for person in people.values() if person}) if named else {}
+    names = read_names(gateway, {person for person in people.values() if person}) if named else {}
     return {
         row_id: Change(read_moment(row.values.get(changed_at)), names.get(people[row_id], ""))
         for row_id, row in rows.items()
     }
 
 
-def _names(gateway: Gateway, people: Iterable[str]) -> dict[str, str]:
+def read_names(gateway: Gateway, people: Iterable[str]) -> dict[str, str]:
+    """Return the names of Dataverse users, by their ids; none where they may not be read. One request."""
     ids = [UUID(person) for person in people]
     if not ids:
         return {}

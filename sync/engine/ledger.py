@@ -28,6 +28,7 @@ from sync.engine.history import History, describer
 from sync.engine.pair_states import save_states
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
+from sync.engine.row_editors import RowEditors, editor_of
 from sync.engine.undone import UndoneLedger
 from sync.engine.write_problems import deletion_problems, problem_of
 from sync.engine.written_fields import new_record, written
@@ -39,6 +40,10 @@ _NewRecord = tuple[NewLocalRecord, UUID, str]
 """A record to insert, with the id and the key it gets."""
 
 
+def _deletions(outcomes: Sequence[OutcomeRow]) -> int:
+    return sum(one.outcome == Outcome.DELETED for one in outcomes)
+
+
 class Ledger:
     """Saves what became of chunks, for one job and mapping."""
 
@@ -47,10 +52,17 @@ class Ledger:
         self.mapping, self.job_id = recorder.mapping, recorder.job_id
         self.undone = UndoneLedger(self.mapping, self.job_id)
         self.history = History(self.mapping, describer(self.mapping, fields))
+        self.editors: RowEditors | None = None
+        """Who changed the rows that values come from; None where values come from elsewhere."""
         self.changed_by = ChangedBy.SYNCHRONIZATION
         """Whose changes of records here these are."""
         self.organization_id: UUID | None = None
         """The organization that new couplings belong to; the worker sets it once it is verified."""
+
+    def learn_editors(self, changes: ChunkChanges) -> None:
+        """Ask Dataverse who changed the rows that `save` writes here from. Call it outside a transaction."""
+        if self.editors is not None:
+            self.editors.learn(changes)
 
     def save(self, changes: ChunkChanges) -> list[OutcomeRow]:
         """Write everything and return the outcomes to record with rows. Call it inside a checkpoint.
@@ -58,7 +70,9 @@ class Ledger:
         A local record that somebody changed since it was read is not written: its pair becomes due, so that the run
         compares it again.
         """
-        written = [*self._write_local(changes), *self._insert_local(changes), *self._delete_local(changes)]
+        deleted = self._delete_local(changes)
+        written = [*self._write_local(changes), *self._insert_local(changes), *deleted]
+        self.history.count_deleted(there=_deletions(changes.outcomes), here=_deletions(deleted))
         outcomes = [*changes.outcomes, *written]
         if changes.uncoupled:
             outcomes = kept_of_ended(outcomes)
@@ -157,7 +171,8 @@ class Ledger:
     ) -> OutcomeRow:
         if problem is None:
             coupling = update.pair.coupling
-            changes.written += written(coupling.local_id, coupling.integration_id, self.job_id, update.changes)
+            by = self.editors.name(editor_of(update.pair.remote)) if self.editors is not None else ""
+            changes.written += written(coupling.local_id, coupling.integration_id, self.job_id, update.changes, by)
             self.recorder.record_success(
                 changes, coupling, version=update.version, local_modified_at=now, base=update.base,
                 deferred=update.deferred,
@@ -342,7 +357,8 @@ class Ledger:
             bulk.update(Coupling, "id", ("local_id",), restored)
         for one, local_id, key in records:
             held = {**self.fields.template, self.reader.table.key: key, **one.fields}
-            changes.written += new_record(self.fields, local_id, one.integration_id, self.job_id, held)
+            by = self.editors.name(one.changed_by) if self.editors is not None else ""
+            changes.written += new_record(self.fields, local_id, one.integration_id, self.job_id, held, by)
 
     def _insert_rows(self, records: Sequence[_NewRecord], now: datetime) -> None:
         table, template = self.reader.table, self.fields.template

@@ -26,7 +26,8 @@ class Options:
     failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
     mapping says; delete_survivors: the side of them that still exists is deleted too; deletions: what the run has met
     of such pairs already, None where no brake counts since a person chose the records; by_choice: a person chose for
-    single fields (sync.models.ConflictChoice).
+    single fields (sync.models.ConflictChoice); rule, rule_field: a rule chooses for the fields that wait, or for this
+    one.
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL
@@ -38,3 +39,5 @@ class Options:
     delete_survivors: bool = False
     deletions: DeletionsMet | None = None
     by_choice: bool = False
+    rule: str = ""
+    rule_field: str = ""

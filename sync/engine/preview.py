@@ -52,6 +52,8 @@ class Preview:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     requests: int = 0
+    brake: str = ""
+    """Why the run would do nothing about pairs one side of which was deleted, once they are read: too many were."""
 
     def outcomes(self) -> Iterator[OutcomeRow]:
         """Yield one per pair that would be compared in full, and per record that would be created. Raises Refusal."""
@@ -91,6 +93,7 @@ class Preview:
         for part in _in_chunks(Coupling.objects.filter(mapping=self.mapping, pending=False), selected):
             rows = gateway.read(self.mapping, decider.columns, [coupling.integration_id for coupling in part])
             yield from _of_chunk(decider.decide(decider.reader.read_pairs(part, rows)), decider.fields)
+            self.brake = decider.deletions.told
         if creates and allowed != Direction.FROM:
             yield from self._created_in_dataverse(decider, selected)
         if creates and allowed != Direction.TO and selected is None:

@@ -48,6 +48,8 @@ class Run(ABC):
             delete_survivors=parameters.delete_survivors,
             deletions=met_before(context.resume) if self.whole else None,
             by_choice=bool(parameters.choices),
+            rule=parameters.rule,
+            rule_field=parameters.rule_field,
         )
         self.gateway = Gateway(context.company, context.usage)
         self.restricted = one_way and mapping.direction == Direction.BIDIRECTIONAL

@@ -11,6 +11,7 @@ from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
 from sync.engine.adoption import adopt_existing
+from sync.engine.merged_rows import couple_with_merged
 from sync.engine.pairs import CHUNK, CouplingRow, Record, read_couplings
 from sync.engine.run import Run, due_now, keep_position
 from sync.engine.worker import SetPosition
@@ -38,6 +39,10 @@ class SelectedRun(Run):
         worker = self.worker
         reported = self.already_reported(ids)
         ids = [local_id for local_id in ids if local_id not in reported]
+        refused: dict[UUID, OutcomeRow] = {}
+        if self.parameters.merged:
+            refused = couple_with_merged(self.context, self.mapping, worker.organization_id, ids)
+            ids = [local_id for local_id in ids if local_id not in refused]
         found = read_couplings(self.couplings.filter(local_id__in=ids))
         coupled = {coupling.local_id for coupling in found}
         todo = self._todo(found)
@@ -55,7 +60,7 @@ class SelectedRun(Run):
             if local_id not in coupled and local_id not in created:
                 chunk.changes.outcomes.append(_skipped_record(local_id, records.get(local_id)))
         chunk.changes.outcomes += [_left_record(local_id, records.get(local_id)) for local_id in left]
-        chunk.changes.outcomes += _pending_outcomes(found)
+        chunk.changes.outcomes += [*_pending_outcomes(found), *refused.values()]
         worker.process_chunk(chunk, set_position)
 
     def _process_remote(self, ids: Sequence[UUID], set_position: SetPosition) -> None:

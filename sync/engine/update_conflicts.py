@@ -7,25 +7,27 @@ changed both sides last; and each is decided again, now that it is known which s
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.vocabulary import ConflictOption, Direction
+from core.vocabulary import ConflictOption
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
+from sync.engine.conflicts_standing import choices_by_rule, read_conflict
 from sync.engine.field_specs import Fields
 from sync.engine.field_values import SideValues
 from sync.engine.last_changes import Change, LastChange, read_last_changes
+from sync.engine.options import Options
 from sync.engine.pairs import Pair, PairReader, Record
 from sync.engine.recorder import display_value
 from sync.models import ConflictChoice
 from sync.rules.changes import keep_local, keep_remote
 from sync.rules.plan import NO_VALUE, Conflict, Decision, FieldConflict, Picked, Put, Write
-from sync.rules.resolving import Choice, Refused, changed_there, has_common, newer, pick, refuse_if_other, seen
+from sync.rules.resolving import Choice, Refused, Rule, changed_there, has_common, newer, pick, refuse_if_other, seen
 from sync.rules.values import Problem, Side, ValueOrProblem
 
 Aside = tuple[Pair, Record, SideValues]
 
 
 class UpdateConflicts:
-    """The pairs of a chunk that conflict, and a job's choices for them. by_choice: whether the job carries some out."""
+    """The pairs of a chunk that conflict, and a job's choices for them: a person's, or by a rule."""
 
     def __init__(
         self,
@@ -35,11 +37,10 @@ class UpdateConflicts:
         reader: PairReader,
         *,
         job_id: int,
-        by_choice: bool,
-        allowed: Direction = Direction.BIDIRECTIONAL,
+        options: Options,
     ) -> None:
         self.mapping, self.gateway, self.fields, self.reader = mapping, gateway, fields, reader
-        self.job_id, self.by_choice, self.allowed = job_id, by_choice, allowed
+        self.job_id, self.options, self.allowed = job_id, options, options.allowed
         self._choices: dict[int, dict[str, Choice]] = {}
         self._refused: dict[int, list[str]] = {}
         self._aside: list[Aside] = []
@@ -49,12 +50,23 @@ class UpdateConflicts:
     def begin(self, pairs: Sequence[Pair]) -> None:
         """Read what was chosen for the pairs of a chunk."""
         self._aside, self._last, self._refused, self._choices, self._there_changed = [], {}, {}, {}, {}
-        if not self.by_choice:
+        if self.options.rule:
+            self._choose_by_rule(pairs)
+        if not self.options.by_choice:
             return
         ids = [pair.coupling.id for pair in pairs]
         chosen = ConflictChoice.objects.filter(job=self.job_id, coupling_id__in=ids)
         for coupling_id, fields in chosen.values_list("coupling_id", "fields"):
             self._choices[coupling_id] = {name: Choice.load(one) for name, one in fields.items()}
+        self._look_up(pair for pair in pairs if pair.coupling.id in self._choices)
+
+    def _choose_by_rule(self, pairs: Sequence[Pair]) -> None:
+        """Choose for the fields that wait of these pairs, on the values that the last run saw."""
+        rule = Rule(self.options.rule)
+        for pair in pairs:
+            standing = read_conflict(pair.coupling.id, self.mapping.pk, pair.coupling.conflict)
+            if chosen := choices_by_rule(standing, rule, field_name=self.options.rule_field):
+                self._choices[pair.coupling.id] = chosen
         self._look_up(pair for pair in pairs if pair.coupling.id in self._choices)
 
     def picked(self, pair: Pair, sides: SideValues) -> Picked:

@@ -40,10 +40,11 @@ from sync.engine.options import Options
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.pending_couplings import insert_pending
 from sync.engine.recorder import key_and_name
+from sync.engine.row_editors import RowEditors
 from sync.engine.settled_pairs import note_of
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.engine.undone import tries_of
-from sync.engine.written_fields import new_row, written
+from sync.engine.written_fields import further_of_new, new_row, written
 from sync.models import SynchState
 from sync.rules.bases import remote_base
 from sync.rules.transfer import pack
@@ -73,6 +74,8 @@ class Worker(Decider):
         self.context = context
         self.later_look = LaterLook(mapping, gateway, drift)
         self.ledger = Ledger(self.recorder, self.fields, self.reader)
+        self.ledger.history.labels = {name: info.label for name, info in self.table_info.columns.items()}
+        self.ledger.editors = RowEditors(gateway)
         self.prices = DefaultPrices(mapping, gateway, self.row_rules.related)
         self.marking = Marking(context, gateway, mapping)
         self.creating = False
@@ -253,6 +256,7 @@ class Worker(Decider):
             wait_s = self._record_updated(chunk, updated)
         else:
             chunk.changes.due |= tries_of(chunk.remote_updates)
+        self.ledger.learn_editors(chunk.changes)
         with self.context.checkpoint() as point:
             outcomes = self.ledger.save(chunk.changes)
             chunk.changes.written += chunk.changes.created
@@ -308,6 +312,7 @@ class Worker(Decider):
         if new.held_back is not None and not message:
             base = {**new.base, **new.held_back.base}
         changes.created += new_row(self.fields, coupling, self.job_id, base or new.base)
+        changes.created += further_of_new(self.fields, self.own.columns, new, self.job_id)
         column = new.columns.get(self.mapping.name_column)
         name = column if isinstance(column, str) else new.record.name
         self.confirm_created(changes, coupling, new.record, version, name, base, message)

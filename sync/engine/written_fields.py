@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from core.vocabulary import Direction
-from coupling.rows import RemoteRow
-from sync.engine.chunk import ChunkChanges, Written
+from coupling.rows import RemoteRow, field_key
+from sync.engine.chunk import ChunkChanges, NewRemoteRow, Written
 from sync.engine.field_specs import Fields
 from sync.engine.field_values import SideValues
 from sync.engine.options import Options
@@ -21,15 +21,32 @@ from sync.rules.changes import (
     changes_of_new_row,
     changes_to_local,
     changes_to_remote,
+    keep_plain,
     who_won,
 )
 from sync.rules.plan import Picked, Put
 from sync.rules.values import LocalColumn, Side, Value
 
 
-def written(local_id: UUID, integration_id: UUID, job_id: int, changes: Iterable[Change]) -> Iterator[Written]:
-    """Yield these changes of a pair as written by a job."""
-    return (Written(local_id, integration_id, job_id, change) for change in changes)
+def written(
+    local_id: UUID, integration_id: UUID, job_id: int, changes: Iterable[Change], by: str = ""
+) -> Iterator[Written]:
+    """Yield these changes of a pair as written by a job. by: who changed the row that they come from."""
+    return (Written(local_id, integration_id, job_id, change, by) for change in changes)
+
+
+def further_columns(
+    fields: Fields, own: Collection[str], columns: Mapping[str, Any], won: Won = Won.RULE
+) -> Iterator[Change]:
+    """Yield what special rules of the table send beside the mapped columns. own: columns that every new row gets.
+
+    What they replace is not known: they are not read, and nobody puts them back.
+    """
+    mapped = {spec.column.name for spec in fields.specs.values()}
+    for column, value in columns.items():
+        kept = keep_plain(value[1] if isinstance(value, tuple) else value)
+        if column not in mapped and column not in own and kept is not None:
+            yield Change(field_key("", column), Side.INTEGRATION, None, kept, won)
 
 
 def new_row(fields: Fields, coupling: CouplingRow, job_id: int, base: Mapping[str, Any]) -> Iterator[Written]:
@@ -37,10 +54,17 @@ def new_row(fields: Fields, coupling: CouplingRow, job_id: int, base: Mapping[st
     return written(coupling.local_id, coupling.integration_id, job_id, changes_of_new_row(fields.specs, base))
 
 
+def further_of_new(fields: Fields, own: Collection[str], new: NewRemoteRow, job_id: int) -> Iterator[Written]:
+    """Yield what special rules sent with a row that a job created."""
+    return written(new.record.id, new.id, job_id, further_columns(fields, own, new.columns, Won.NEW))
+
+
 def new_record(
-    fields: Fields, local_id: UUID, integration_id: UUID, job_id: int, values: Mapping[str, Any]
+    fields: Fields, local_id: UUID, integration_id: UUID, job_id: int, values: Mapping[str, Any], by: str = ""
 ) -> Iterator[Written]:
-    """Yield what a job wrote of a record that it created here. values: by local field, with what is not mapped."""
+    """Yield what a job wrote of a record that it created here. values: by local field, with what is not mapped; by: who
+    changed the row last.
+    """
     columns = {
         name: spec.field
         for name, spec in fields.specs.items()
@@ -48,7 +72,7 @@ def new_record(
     }
     mapped = {field.name for field in columns.values()}
     columns |= {name: LocalColumn(name, name, "text") for name in values if name not in mapped}
-    return written(local_id, integration_id, job_id, changes_of_new_record(columns, values))
+    return written(local_id, integration_id, job_id, changes_of_new_record(columns, values), by)
 
 
 class WrittenFields:

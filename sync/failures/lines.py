@@ -155,12 +155,12 @@ class Lines:
     def _is_taken_up(self, row: FailedRecord) -> bool:
         """Return whether nothing is left to choose since it was ignored just now, or a job has not ended yet."""
         job_id = self.settled.get(row.pk)
-        return job_id in self._open_jobs or self._is_ignored(row)
+        return job_id in self.open_jobs or self._is_ignored(row)
 
     def _is_ignored(self, row: FailedRecord) -> bool:
         """Return whether it was ignored just now, at once or by a job that has ended."""
         job_id = self.settled.get(row.pk)
-        if job_id is None or row.ignored_at is None or job_id in self._open_jobs:
+        if job_id is None or row.ignored_at is None or job_id in self.open_jobs:
             return False
         return not job_id or self._jobs.get(job_id, ("", ""))[1] == Settle.IGNORE
 
@@ -172,7 +172,7 @@ class Lines:
         return {pk: (state, str((parameters or {}).get("settle", ""))) for pk, state, parameters in found}
 
     @cached_property
-    def _open_jobs(self) -> set[int]:
+    def open_jobs(self) -> set[int]:
         """Those that have not ended."""
         return {pk for pk, (state, _) in self._jobs.items() if state in OPEN_STATES}
 
@@ -188,7 +188,7 @@ class Lines:
             return Status("Ignored", "ok")
         if not job_id:
             return Status("Listed again", "ok")
-        said = "Taken up by" if job_id in self._open_jobs else "Tried by"
+        said = "Taken up by" if job_id in self.open_jobs else "Tried by"
         return Link(f"{said} job {job_id}", listings.job_url(Job(pk=job_id), self.company), "run")
 
     def _candidate(

@@ -1,7 +1,7 @@
 """Page Integration Synchronization Errors as data: failed records by reason, with their candidates and the actions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,8 @@ from sync.failures.listing import NEARLY, failures_listing
 from sync.failures.remedies import remedy
 from ui import ids
 from ui.cells import text_of, time_ago
-from ui.kit import Action, Link, Menu, Notice, Page, State, Status
+from ui.htmx import htmx_of
+from ui.kit import Action, Link, Menu, Notice, Page, Progress, State, Status
 from ui.links import company_url
 from ui.listing import Listing
 
@@ -75,7 +76,10 @@ class FailuresPage:
         self.job = Job.objects.filter(company=company, pk=number).first() if number is not None else None
 
     def build(self) -> Page:
-        """Return the page."""
+        """Return the page; while it is polled, how far the job is, and no more."""
+        progress = self._progress()
+        if progress is not None and (asked := htmx_of(self.request)) and asked.target == "live":
+            return Page(TITLE, company=self.company, progress=progress)
         crumbs = [Link(display.LIST_TITLES[""], company_url("jobs:list", self.company))]
         if self.job is not None:
             url = f"{crumbs[0].url}?type={self.job.type}"
@@ -92,6 +96,7 @@ class FailuresPage:
             help="coupling.md#failures",
             actions=self._actions(off_reason(self.request.user, self.company, unavailable), unavailable),
             notices=[*not_connected(unavailable), *self._left_out()],
+            progress=progress,
             listing=self.listing,
             context={
                 "lines": self.lines, "segments": self._segments(), "ignored": self.ignored,
@@ -102,6 +107,15 @@ class FailuresPage:
                 "back": self.request.get_full_path(),
             },
         )  # fmt: skip
+
+    def _progress(self) -> Progress | None:
+        """Return how far the job is that took up lines of this list: at its end the list shows what came of them.
+
+        Without scripts a link does that: what is ticked would be lost by itself otherwise.
+        """
+        at_work = Job.objects.filter(company=self.company, pk__in=self.lines.open_jobs).order_by("pk").first()
+        found = None if at_work is None else display.progress(at_work, poll_url=self.request.get_full_path())
+        return None if found is None else replace(found, refreshes=False)
 
     def _actions(self, off: str, unavailable: str) -> list[Action | Menu]:
         values = {"ignored": "yes"} if self.ignored else {}

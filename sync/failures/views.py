@@ -288,7 +288,7 @@ def ignore(request: HttpRequest, company: str) -> HttpResponse:
     ids_ = list(chosen.rows.values_list("pk", flat=True)[: services.MOST_AT_ONCE])
     count = failures.ignore(failed=chosen.rows, because=form.cleaned_data["because"], user=request.user)
     what = "1 record is" if count == 1 else f"{count:,} records are"
-    until = "until the record here changes, or a job hears of a change in Dataverse"
+    until = "until the record here changes, or a job reads a row in Dataverse that changed and may be its own"
     messages.success(request, f"{what} ignored, {until}.")
     return tell_settled(request, owner, [(pk, 0) for pk in ids_])
 

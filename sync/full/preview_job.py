@@ -62,7 +62,8 @@ class StoredLine(JobParameters, frozen=True):
     """What would come of a line.
 
     counts: how many of each kind (PreviewKind); after_others: see LinePreview; coupling_preview: the job that previews
-    its coupling; message: why nothing of it would run; failed: whether that is a failure.
+    its coupling; message: why nothing of it would run; failed: whether that is a failure; brake: why a brake would stop
+    part of it.
     """
 
     mapping: str
@@ -74,6 +75,7 @@ class StoredLine(JobParameters, frozen=True):
     coupling_preview: int | None = None
     message: str = ""
     failed: bool = False
+    brake: str = ""
 
 
 @transaction.atomic
@@ -177,6 +179,7 @@ class _Line:
         self.reasons: Counter[str] = Counter()
         self.coupling_preview: int | None = None
         self.ended, self.just_read = False, 0
+        self._run: Preview | None = None
         self._previewed: Iterator[Previewed] = iter(())
         with _told(self.shown):
             if unconditional:
@@ -196,7 +199,8 @@ class _Line:
                 self.shown.message = "couples by its criteria first."
             else:
                 gateway = Gateway(context.company, context.usage)
-                self._previewed = Preview(mapping, create=True, gateway=gateway).previewed()
+                self._run = Preview(mapping, create=True, gateway=gateway)
+                self._previewed = self._run.previewed()
 
     def next_rows(self, preview: int) -> list[Sequence[Any]]:
         """Return the next rows to be stored."""
@@ -220,7 +224,7 @@ class _Line:
             mapping=shown.line.name, recommendation=str(shown.line.recommendation), counts=dict(self.counts),
             reasons={name: count for name, count in self.reasons.items() if count}, after_others=shown.after_others,
             estimate=dict(shown.line.estimate), coupling_preview=self.coupling_preview, message=shown.message,
-            failed=shown.failed,
+            failed=shown.failed, brake=self._run.brake if self._run is not None else "",
         )  # fmt: skip
 
 

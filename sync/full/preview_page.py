@@ -23,6 +23,7 @@ from jobs.pages import lists as listings
 from masterdata.models import Company
 from sync.full import page as review
 from sync.full.estimate import Estimate
+from sync.full.first_couplings import COUPLES_FIRST, FirstCoupling, brake_of, couplings_of
 from sync.full.preview_job import FullPreviewParameters, StoredLine, estimate_of, stored_lines, totals
 from sync.models import FullSynchPreview, FullSynchPreviewRecord, PreviewKind
 from ui import render
@@ -135,6 +136,7 @@ def tab_of(lines: Sequence[StoredLine], given: Mapping[str, str]) -> Tab | None:
 def preview_page(request: HttpRequest, preview: FullSynchPreview) -> Page:
     """Return the page of a preview."""
     job, lines = preview.job, stored_lines(preview.lines)
+    first = couplings_of(lines)
     tab = tab_of(lines, request.GET)
     shown = None if tab is None else PreviewList(preview, tab, PersonReading(request.user))
     return Page(
@@ -144,8 +146,8 @@ def preview_page(request: HttpRequest, preview: FullSynchPreview) -> Page:
         state=Status(f"Kept until {display.clock(preview.kept_until)}"),
         help=_HELP,
         actions=_actions(request, job, tab),
-        notices=_notices(lines),
-        fast_tabs=[FastTab("lines", "Lines", table=_lines_table(job, lines))],
+        notices=_notices(lines, first),
+        fast_tabs=[FastTab("lines", "Lines", table=_lines_table(job, lines, first))],
         lead="sync/full/preview_lead.html",
         listing=None if shown is None else shown.listing(),
         fact_boxes=[_facts(job, lines)],
@@ -191,8 +193,11 @@ def _run_action(job: Job, off: str, *, done: bool) -> Action:
     return Action(UNCONDITIONAL, url, "post", "run", off=why)
 
 
-def _notices(lines: Sequence[StoredLine]) -> list[Notice]:
+def _notices(lines: Sequence[StoredLine], first: Mapping[int, FirstCoupling]) -> list[Notice]:
     notices = []
+    if braked := [line.mapping for line in lines if line.brake or brake_of(line, first)]:
+        text = f"{', '.join(braked)}: the table below says which, and how far it goes."
+        notices.append(Notice(text, "warn", f"A brake would stop {counted(len(braked), 'line')}."))
     if failing := [line.mapping for line in lines if line.failed or line.message.startswith("fails")]:
         text = f"{', '.join(failing)}: the table below says why for each."
         notices.append(Notice(text, "bad", f"{counted(len(failing), 'line')} would fail."))
@@ -203,14 +208,14 @@ def _notices(lines: Sequence[StoredLine]) -> list[Notice]:
     return notices
 
 
-def _lines_table(job: Job, lines: Sequence[StoredLine]) -> Table:
+def _lines_table(job: Job, lines: Sequence[StoredLine], first: Mapping[int, FirstCoupling]) -> Table:
     rows = []
     for line in lines:
         if line.recommendation == Recommendation.NO_RECORDS and line.message:
             continue  # told below
         numbers: list[Cell] = [line.counts.get(kind, 0) or "" for kind in _SHOWN]
         others = sum(count for kind, count in line.counts.items() if kind not in _SHOWN)
-        rows.append([_line_name(job, line), *numbers, others or "", _note(job, line)])
+        rows.append([_line_name(job, line), *numbers, others or "", _note(job, line, first)])
     head = ("Mapping", *(str(kind.label) for kind in _SHOWN), "Others", "What happens")
     numeric = frozenset(range(1, 2 + len(_SHOWN)))
     return Table(
@@ -223,11 +228,16 @@ def _line_name(job: Job, line: StoredLine) -> Cell:
     return Link(line.mapping, preview_url(job, mapping=line.mapping)) if line.counts else line.mapping
 
 
-def _note(job: Job, line: StoredLine) -> Cell:
+def _note(job: Job, line: StoredLine, first: Mapping[int, FirstCoupling]) -> Cell:
     """Return what else is to be known of a line: where its pairs are previewed, or why nothing of it would run."""
     if line.coupling_preview is not None:
         url = company_url("coupling:match-preview", job.company, preview=line.coupling_preview)
-        return Link("Couples by its criteria first: see the pairs", url)
+        if brake := brake_of(line, first):
+            return Link(f"{brake} See the pairs", url, "warn")
+        found = first.get(line.coupling_preview)
+        return Link(f"{found.text if found else COUPLES_FIRST}: see the pairs", url)
+    if line.brake:
+        return Status(line.brake, "warn")
     if line.message:
         text = line.message[:1].upper() + line.message[1:]
         return Status(text, "bad") if line.failed or line.message.startswith("fails") else text

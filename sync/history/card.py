@@ -129,7 +129,9 @@ class CardHistory:
             if key not in found:
                 found[key] = self._entry(row, line)
             found[key].fields.append(self._written(line))
-            if not (line.here or line.put_back):
+            if line.changed_by and (note := f"{line.changed_by} changed it there") not in found[key].notes:
+                found[key].notes.insert(0, note)
+            if not (line.here or line.put_back or line.by_rule):
                 edited.setdefault(key, []).append(line.field)
             if line.winner:
                 on_both.setdefault(key, {}).setdefault(line.winner, []).append(line.caption)
@@ -165,11 +167,11 @@ class CardHistory:
 
     def _written(self, line: Line) -> Written:
         url = ""
-        if self._may and not (line.new or line.choice):
+        if self._may and not (line.new or line.choice or line.by_rule):
             url = company_url("sync:put-back", self.company, query={"line": line.pk, "back": self.url})
         label = f"Put {line.caption} back {'here' if line.here else 'in Dataverse'}: {line.before[:60] or 'blank'}"
         return Written(
-            line.caption, line.before, line.after, url, label, line.new
+            line.caption, line.before, line.after, url, label, line.new or line.by_rule
         )  # fmt: skip
 
     # -- other events -------------------------------------------------------------------------------------------------

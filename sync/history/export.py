@@ -9,7 +9,7 @@ from sync.history.reading import Line, read
 
 HEAD = (
     "Time", "Mapping", "No.", "Name", "Field", "Before", "After", "Direction", "Winner", "Job", "Person",
-    "Dataverse Row", "Dataverse Row ID", "Record ID",
+    "Dataverse Row", "Dataverse Row ID", "Record ID", "Changed in Dataverse By",
 )  # fmt: skip
 _AT_ONCE = 1000
 
@@ -27,7 +27,7 @@ def csv_rows(rows: Iterable[Any]) -> Iterator[Sequence[str]]:
         yield (
             line.at.isoformat(timespec="seconds"), line.mapping, line.key, line.name, line.caption, line.before,
             line.after, line.way, line.winner, str(line.job_id), line.person, line.row_name, str(line.integration_id),
-            str(line.local_id),
+            str(line.local_id), line.changed_by,
         )  # fmt: skip
 
 

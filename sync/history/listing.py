@@ -34,12 +34,13 @@ def history_listing(company: Company, *, selectable: bool = False) -> Listing:
             Column("no", "No.", lambda row: _record(company, row.line)),
             Column("name", "Name", lambda row: row.line.name, wrap=True),
             Column("field", "Field", lambda row: row.line.caption),
-            Column("before", "Before", lambda row: "(new)" if row.line.new else _value(row.line.before), wrap=True),
+            Column("before", "Before", lambda row: _before(row.line), wrap=True),
             Column("after", "After", lambda row: _value(row.line.after), wrap=True),
             Column("way", "Direction", lambda row: f"{row.line.way}{', put back' if row.line.put_back else ''}"),
             Column("winner", "Winner", lambda row: row.line.winner, wrap=True, default=False),
             Column("job", "Job", lambda row: Link(f"Job {row.line.job_id}", job_url(row.job, company))),
             Column("person", "Person", lambda row: row.line.person),
+            Column("changed_by", "Changed in Dataverse By", lambda row: row.line.changed_by, default=False),
             Column("mapping", "Mapping", lambda row: row.line.mapping, default=False),
             Column("row", "Dataverse Row", lambda row: row.line.row_name, wrap=True, default=False),
             Column("row_id", "Dataverse Row ID", lambda row: row.line.integration_id, default=False),
@@ -75,6 +76,12 @@ def decorate(rows: Sequence[Any]) -> None:
 
 def _value(text: str) -> Cell:
     return Long(text) if text else "(blank)"
+
+
+def _before(line: Line) -> Cell:
+    if line.by_rule:
+        return "(by a rule)"
+    return "(new)" if line.new else _value(line.before)
 
 
 def _record(company: Company, line: Line) -> Cell:

@@ -61,6 +61,10 @@ class Line:
     """Whether it is about a choice of a column, which no job puts back."""
     person: str
     """Who asked for the job; blank for a schedule."""
+    changed_by: str = ""
+    """Who changed the row in Dataverse that the value comes from."""
+    by_rule: bool = False
+    """Whether a rule of the table sent it along: what it replaced is not known."""
 
     @property
     def direction(self) -> str:
@@ -104,7 +108,7 @@ def _line(row: SynchronizedValue, known: tuple[str, str, bool] | None, row_name:
         field.local or field.column, field.caption, here, told(row.before), told(row.after),
         winner(row.won, here), job.pk, job.type in (Type.RESTORE, Type.UNDO), row.won == Won.NEW,
         is_choice(row.integration_id),
-        str(job.requested_by) if job.requested_by is not None else "",
+        str(job.requested_by) if job.requested_by is not None else "", row.changed_by, row.won == Won.RULE,
     )  # fmt: skip
 
 
@@ -165,7 +169,7 @@ class NetChange:
 def in_sum(lines: "QuerySet[SynchronizedValue]") -> list[NetChange]:
     """Return what these lines changed in sum, for each record, field and side. What came back is left out."""
     found: dict[tuple[UUID, UUID, int, int], list[SynchronizedValue]] = defaultdict(list)
-    for line in lines.order_by("id"):
+    for line in lines.exclude(won=Won.RULE).order_by("id"):
         found[line.local_id, line.integration_id, line.field_id, line.side].append(line)
     changed = net((key, one.before, one.after) for key, own in found.items() for one in own)
     return [

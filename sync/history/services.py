@@ -40,9 +40,13 @@ def put_back(
     """
     require_enabled(company)
     asked = lines if isinstance(lines, QuerySet) else SynchronizedValue.objects.filter(pk__in=list(lines))
-    if asked.filter(company=company).exists() and not (asked := asked.exclude(won=Won.NEW)).exists():
+    own = asked.filter(company=company)
+    if own.exists() and not (asked := asked.exclude(won__in=(Won.NEW, Won.RULE))).exists():
+        by_rule = not own.exclude(won=Won.RULE).exists()
         raise NotUsable(
-            "These values came with a record or row that synchronization created: before, there was nothing.",
+            "These values were sent along by a rule of the table: what they replaced is not known."
+            if by_rule
+            else "These values came with a record or row that synchronization created: before, there was nothing.",
             "Edit the record instead, or delete it.",
         )
     by_mapping: dict[str, list[int]] = defaultdict(list)

@@ -39,6 +39,8 @@ class Won(IntEnum):
     """Both sides had changed: a person chose this value, which was neither side's."""
     NEW = 4
     """The record or row was created with it: before, there was nothing."""
+    RULE = 5
+    """A special rule of the table sent it along: what it replaced is not known."""
 
 
 class Change(NamedTuple):

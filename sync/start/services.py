@@ -42,11 +42,14 @@ def start_synchronization(
     find_deleted: bool = False,
     only_new: bool = False,
     choices: str = "",
+    rule: str = "",
+    rule_field: str = "",
+    merged: bool = False,
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new, choices: see
-    SyncParameters.
+    full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new, choices, rule,
+    rule_field, merged: see SyncParameters.
     text: what the job is called, blank for the mapping's description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
@@ -69,6 +72,9 @@ def start_synchronization(
             find_deleted=find_deleted,
             only_new=only_new,
             choices=choices,
+            rule=rule,
+            rule_field=rule_field,
+            merged=merged,
         ).dump(),
         selection=selection,
         selection_side=selection_side,

@@ -187,7 +187,7 @@ class MadeByJob:
         found: dict[tuple[_Ids, int], list[Line]] = defaultdict(list)
         # What people asked to be put back is their word on the value, not something that synchronization did.
         lines = self._lines([local_id for local_id, _ in by_pair]).exclude(job__type__in=(Type.RESTORE, Type.UNDO))
-        lines = lines.exclude(won=Won.NEW)  # before a record or row there was nothing that it could go back to
+        lines = lines.exclude(won__in=(Won.NEW, Won.RULE))  # before, there was nothing, or nothing that is known
         for line in lines.select_related("field"):
             made = by_pair.get((line.local_id, line.integration_id))
             if made is None:

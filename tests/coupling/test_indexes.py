@@ -19,8 +19,8 @@ from jobs import outcomes
 from jobs.models import Job, JobOutcome, JobRecord, OutcomePart, OutcomeWording
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Company
-from sync.conflicts.standing import conflicts_of
 from sync.engine import pair_states
+from sync.engine.conflicts_standing import conflicts_of
 
 pytestmark = pytest.mark.django_db
 TABLES: tuple[type[models.Model], ...] = (

@@ -358,6 +358,12 @@ def test_a_link_to_another_origin_or_path_is_refused_and_nothing_is_sent(
     assert len(server.api) == 1
 
 
+def test_a_filter_with_a_web_address_in_it_is_no_link(server: Server, client: DataverseClient) -> None:
+    server.answer = scripted(Reply(body=BODY))
+    client.page("accounts?$filter=websiteurl%20eq%20'https://contoso.example'")
+    assert len(server.api) == 1
+
+
 def test_pages_are_followed_to_the_delta_link_and_deleted_rows_are_separate(
     server: Server, client: DataverseClient
 ) -> None:

@@ -10,13 +10,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
+from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
+from coupling.undone import left_undone
 from jobs.models import Job, State, Type
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox
+from sync.conflicts.services import delete_survivors
 from sync.models import WrittenRows
 from sync.written_rows import DAYS, count_written, written_by_day
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, customer, patch, synchronize, update_mapping
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, coupling_of, customer, patch, synchronize, update_mapping
 
 
 def home(client: Client, company: Company) -> str:
@@ -52,6 +56,20 @@ def test_every_row_written_counts_once_on_its_side(
     synchronize(customers)
     assert written_today(company) == (there + 1, here + 1)
     synchronize(customers)
+    assert written_today(company) == (there + 1, here + 1)
+
+
+def test_what_is_deleted_counts_as_written_on_its_side(
+    company: Company, customers: IntegrationTableMapping, remote: Sandbox
+) -> None:
+    made = [customer(company, no) for no in ("10000", "10010")]
+    synchronize(customers)
+    there, here = written_today(company)
+    made[0].delete()
+    Gateway(company).delete(customers, [(coupling_of(customers, made[1]).integration_id, "*")])
+    synchronize(customers)
+    (job,) = delete_survivors(undone=left_undone(company))
+    assert run_to_end(job).counters["deleted"] == 2
     assert written_today(company) == (there + 1, here + 1)
 
 
@@ -158,3 +176,24 @@ def test_the_role_center_asks_few_queries(company: Company, operator: Client) ->
         home(operator, company)
     print("\n".join(one["sql"][:100] + " ... " + one["sql"][-120:] for one in queries))
     assert len(queries) <= 12
+
+
+def test_conflicts_say_their_fields_and_age_the_connection_its_last_answer_and_a_secret_when_it_expires(
+    company: Company, customers: IntegrationTableMapping, operator: Client, remote: Sandbox
+) -> None:
+    record = customer(company, "10000", "Adatum")
+    synchronize(customers)
+    patch(remote, accounts(remote)["Adatum"]["accountid"], telephone1="1", address1_city="Ulm")
+    record.phone_no, record.city = "2", "Bonn"
+    record.save()
+    synchronize(customers)
+    ends = timezone.localdate() + timedelta(days=12)
+    DataverseConnection.objects.filter(company=company).update(client_secret_expires_on=ends)
+    home(operator, company)
+    with CaptureQueriesContext(connection) as queries:
+        page = home(operator, company)
+    assert len(queries) <= 12
+    assert "2 fields: Customers 1. The oldest was found just now" in page
+    assert re.search(r"<dt>Last answer</dt> <dd>\s*[\d,]+ ms, just now", page), page[-3000:]
+    assert ("12 d", "Client Secret expires") in re.findall(r"<b>([\d,]+ d)</b> <strong>([^<]+)</strong>", page)
+    assert Job.objects.latest("pk").answer_ms

@@ -1,7 +1,8 @@
 """manage.py conflicts list|resolve --company NAME: pairs that wait for a person, and what is chosen for them."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandParser
 from django.db.models import QuerySet
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from core.roles import Can
 from coupling.commands import MappingCommand
 from coupling.models import CouplingBase, UndoneRecord
+from coupling.rows import field_key
 from coupling.undone import left_undone
 from jobs import services as jobs
 from jobs.errors import EmptySelection
@@ -18,7 +20,7 @@ from masterdata import catalog
 from sync.conflicts import resolving, services
 from sync.conflicts.export import deletion_conflicts, update_conflicts
 from sync.conflicts.selected_lines import select_lines
-from sync.conflicts.standing import conflicts_of, read_standing
+from sync.engine.conflicts_standing import StandingField, conflicts_of, read_standing
 from sync.local_columns import local_column
 from sync.rules.resolving import Choice, Rule, Take, typed
 
@@ -49,7 +51,10 @@ class Command(MappingCommand):
         parser.add_argument("what", choices=("list", "resolve"))
         parser.add_argument("--mapping", metavar="MAPPING", help="Only pairs of this mapping.")
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records of it.")
-        parser.add_argument("--field", metavar="FIELD", help="Only this field, as `mapping show` names it.")
+        parser.add_argument(
+            "--field", metavar="FIELD[=COLUMN]",
+            help="Only this field, as `mapping show` names it; with its column where it is mapped to several.",
+        )  # fmt: skip
         choice = parser.add_mutually_exclusive_group()
         choice.add_argument(
             "--take", choices=tuple(_TAKES),
@@ -140,7 +145,7 @@ class Command(MappingCommand):
 
     def _preview(self, options: dict[str, Any]) -> None:
         """Print each field with what it would take, then what that comes to."""
-        plan = resolving.plan_rule(self._changed(options), _TAKES[options["take"]], local=options["field"] or "")
+        plan = resolving.plan_rule(self._changed(options), _TAKES[options["take"]], **_of_field(options))
         keys = {one["coupling"]: one for one in self._named(options)}
         lines = [
             {**keys[pk]["told"], "field": name.partition(":")[0], "take": choice.take.value}
@@ -168,7 +173,7 @@ class Command(MappingCommand):
 
     def _resolve_by_rule(self, options: dict[str, Any]) -> list[Job]:
         bases, rule = self._changed(options), _TAKES[options["take"]]
-        plan = resolving.plan_rule(bases, rule, local=options["field"] or "")
+        plan = resolving.plan_rule(bases, rule, **_of_field(options))
         if plan.waiting:
             self.print_progress(f"{plan.waiting:,} fields go on waiting: the rule cannot tell.")
         return resolving.resolve(
@@ -179,16 +184,29 @@ class Command(MappingCommand):
         bases = self._changed(options)
         mappings = {base.pk: base.mapping for base in bases}
         chosen: dict[int, dict[str, Choice]] = {}
+        asked = _of_field(options)
         for standing in read_standing(bases):
-            for one in standing.fields:
-                if one.known and one.local == options["field"]:
-                    column = local_column(catalog.table(mappings[standing.coupling_id].table), one.local)
-                    try:
-                        typed(column, options["value"])
-                    except ValueError as error:
-                        self.refuse("value_invalid", str(error))
-                    chosen[standing.coupling_id] = {one.name: one.choice(Take.VALUE, options["value"])}
+            meant = [one for one in standing.fields if one.known and _is_meant(one, **asked)]
+            if len(meant) > 1:
+                self._refuse_several(meant)
+            for one in meant:
+                column = local_column(catalog.table(mappings[standing.coupling_id].table), one.local)
+                try:
+                    typed(column, options["value"])
+                except ValueError as error:
+                    self.refuse("value_invalid", str(error))
+                chosen[standing.coupling_id] = {one.name: one.choice(Take.VALUE, options["value"])}
         return resolving.resolve(company=self.company, chosen=chosen, user=self.acting)
+
+    def _refuse_several(self, meant: Sequence[StandingField]) -> NoReturn:
+        """Refuse a value for a field that waits with several columns: each has its own."""
+        ways = " or ".join(f"--field {one.local}={one.column}" for one in meant)
+        self.refuse(
+            "value_invalid",
+            f"{meant[0].local} waits with {len(meant)} columns of Dataverse, and one value is not for all, so nothing "
+            "was done.",
+            f"Say which: {ways}.",
+        )
 
     def _start(self, start: Callable[[], list[Job]]) -> None:
         """Start jobs, and wait for their end."""
@@ -205,11 +223,21 @@ class Command(MappingCommand):
             self.end_with(job)
 
 
+def _of_field(options: dict[str, Any]) -> dict[str, str]:
+    """Return which field is meant: by its local field, or by its name where its column is given, too."""
+    local, _, column = str(options["field"] or "").replace(":", "=").partition("=")
+    return {"field_name": field_key(local, column)} if column else {"local": local}
+
+
+def _is_meant(one: StandingField, *, field_name: str = "", local: str = "") -> bool:
+    return one.name == field_name if field_name else one.local == local
+
+
 def _text(value: Any) -> str:
     return "blank" if value is None else f'"{value}"'
 
 
 def _by(field: dict[str, Any], side: str) -> str:
     by, at = field[f"{side}_by"], field[f"{side}_at"]
-    told = ", ".join(filter(None, (f"{at:%Y-%m-%d %H:%M}" if at else "", by)))
+    told = ", ".join(filter(None, (f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "", by)))
     return f" ({told})" if told else ""

@@ -12,12 +12,15 @@ from coupling import dead_partners
 from coupling.commands import MappingCommand
 from coupling.couplings.release import release_rows
 from coupling.models import UndoneRecord
+from coupling.page_parts import EXPLAINED
 from coupling.undone import left_undone, read_condition
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, State
 from jobs.running import waiting
+from sync import looking
+from sync.asking import TOO_MANY, may_overwrite, told_losses
 from sync.conflicts import services
 from sync.conflicts.selected_lines import select_lines
 from sync.start.direction import WAYS
@@ -97,13 +100,18 @@ class Command(MappingCommand):
 
     def _start(self, what: str, options: dict[str, Any]) -> None:
         """Start the jobs of a verb, and wait for their end."""
+        overwritten = self._overwritten(options) if what in ("synchronize", "retry") else ""
+        if overwritten:
+            self.print_progress(overwritten)
         try:
             started = self._verbs(options)[what]()
         except EmptySelection:
             self.refuse("empty_selection", _NOTHING)
         ended = [waiting.run_to_end(job) for job in started]
         if self.as_json:
-            self.print_json({"jobs": [jobs.summary(job) for job in ended]})
+            self.print_json(
+                {"jobs": [jobs.summary(job) for job in ended]} | ({"warning": overwritten} if overwritten else {})
+            )
         for job in ended:
             self.print_text(f"{job.mapping_name} {job.type}, job {job.pk}: {job.state}. {job.message}".strip())
         if any(job.state in (State.FAILED, State.CANCELLED) for job in ended):
@@ -128,12 +136,23 @@ class Command(MappingCommand):
             "release": partial(self._release, options),
         }
 
+    def _overwritten(self, options: dict[str, Any]) -> str:
+        """Return what newer data is going to be overwritten, as the page asks before; "" where none is."""
+        way = options["direction"] if options["what"] == "synchronize" else "both"
+        way = "merge" if way == "both" else way
+        pairs = self._chosen(options).exclude(coupling=None).exclude(reason__in=services.DELETED)
+        count = pairs.count()
+        if not count or not may_overwrite(services.mappings_of(pairs), way):
+            return ""
+        if count > looking.MOST:
+            return TOO_MANY.format(looking.MOST)
+        try:
+            return told_losses(looking.look(services.pairs_by_mapping(pairs)).losses[way])
+        except EXPLAINED as error:
+            return f"Which side changed is not known now. {error.user_message}"
+
     def _couple_with_merged_rows(self, options: dict[str, Any]) -> list[Job]:
-        chosen = self._chosen(options)
-        started, refused = services.couple_with_successors(company=self.company, undone=chosen, user=self.acting)
-        for sentence in refused:
-            self.print_progress(sentence)
-        return started
+        return services.couple_with_successors(company=self.company, undone=self._chosen(options), user=self.acting)
 
     def _find_deleted(self, options: dict[str, Any]) -> list[Job]:
         mapping = self.mapping(options["mapping"]) if options["mapping"] else None

@@ -424,6 +424,51 @@ def test_one_selected_record_is_looked_up_in_few_requests_whatever_it_is_compare
     assert remote.requests()["by"]["GET accounts"] <= 3
 
 
+EVERY = {
+    "phone_no": ("telephone1", "phone", "020 7946 0145"),
+    "mobile_phone_no": ("telephone2", "phone", "07700 900118"),
+    "fax_no": ("fax", "phone", "020 7946 0146"),
+    "name": ("name", "company_name", "Adatum Corporation"),
+    "e_mail": ("emailaddress1", "email", "ada@contoso.example"),
+    "home_page": ("websiteurl", "text", "https://contoso.example"),
+    "contact": ("address1_primarycontactname", "text", "Ada Lindqvist"),
+    "address": ("address1_line1", "text", "1 Station Road"),
+    "address_2": ("address1_line2", "text", "Back Yard"),
+    "post_code": ("address1_postalcode", "text", "GB-N16 34Z"),
+    "city": ("address1_city", "text", "London"),
+    "county": ("address1_stateorprovince", "text", "Kent"),
+    "credit_limit": ("creditlimit", "number", 5000),
+    "no": ("accountnumber", "text", "10000"),
+}
+"""Every field that a customer can be matched by, with its column, how it is compared, and a value."""
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_one_selected_record_costs_at_most_ten_requests_with_all_criteria_at_once(
+    customer_mapping, customers, accounts, remote, found
+):
+    Company.objects.update(country_code="GB")
+    (one,) = customers([{name: value for name, (_, _, value) in EVERY.items() if name != "no"}])
+    others = [{"name": f"Other {at}"} for at in range(5001)]  # as many as Dataverse counts, and one
+    accounts([*others, {"name": "x", "accountnumber": one.no if found else ""}])
+    criteria = [
+        Criterion(name, column, at, compare_as=CompareAs(how))
+        for at, (name, (column, how, _)) in enumerate(EVERY.items())
+    ]
+    remote.control("DELETE", "requests")
+    job = run(
+        services.start_coupling(
+            mapping=customer_mapping, criteria=criteria, selection=[one.system_id], synchronize=False
+        )
+    )
+    requests = remote.requests()
+    assert (job.plan, counted(job)) == ("probe", {"total": 1, "coupled" if found else "failed": 1}), (
+        job.message,
+        job.detail,
+    )
+    assert requests["total"] <= 10, requests["by"]
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["by the same worker", "by another worker"])
 def test_it_resumes_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept, remote):
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""

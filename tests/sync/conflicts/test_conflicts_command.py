@@ -1,12 +1,15 @@
 """manage.py conflicts: what it lists, in the shape programs rely on, and how it chooses for fields and pairs."""
 
+import re
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.models import ConflictChoice
@@ -53,6 +56,28 @@ def test_it_lists_each_field_with_three_values_and_who_and_when(company: Company
     assert city["here_at"] and city["there_at"] and set(by_name) == {"city", "phone_no"}
     (one,), _ = conflicts(company, "list", "--mapping", "CUSTOMER", "--select", "10001")
     assert [pair["local"]["key"] for pair in one["conflicts"]] == ["10001"]
+
+
+def test_times_are_printed_with_their_zone(company: Company, pairs: list[Customer]) -> None:
+    out = StringIO()
+    call_command("conflicts", "list", "--company", company.name, stdout=out)
+    assert re.search(r"city: here .*\(\d{4}-\d\d-\d\d \d\d:\d\d UTC", out.getvalue()), out.getvalue()
+
+
+def test_a_value_for_a_field_that_waits_with_two_columns_is_told_apart_by_its_column(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
+) -> None:
+    base = CouplingBase.objects.get(coupling=coupling_of(customers, pairs[1]))
+    (city,) = (base.conflict or {})["fields"]
+    other = {**city, "name": "city:address2_city", "integration": "address2_city"}
+    CouplingBase.objects.filter(pk=base.pk).update(conflict={**(base.conflict or {}), "fields": [city, other]})
+    asked = ("resolve", "--mapping", "CUSTOMER", "--select", "10001", "--value", "Jena", "--field")
+    (refused,), code = conflicts(company, *asked, "city")
+    assert (code, refused["error"]["fix"]) == (
+        1, "Say which: --field city=address1_city or --field city=address2_city.",
+    )  # fmt: skip
+    _, code = conflicts(company, *asked, "city=address1_city")
+    assert code == 0 and accounts(remote)[pairs[1].name]["address1_city"] == "Jena"
 
 
 def test_it_previews_a_rule_to_the_field_and_carries_out_exactly_that(

@@ -244,6 +244,31 @@ def test_what_was_accepted_is_synchronized_from_its_own_list(
     assert not UndoneRecord.objects.exists()
 
 
+def test_retry_on_page_and_command_says_what_newer_data_it_overwrites(
+    company: Company, customers: IntegrationTableMapping, pairs: list[Customer], operator: Client, remote: Sandbox
+) -> None:
+    update_mapping(company, direction="to_integration_table")
+    customers.fields.update(direction="to_integration_table")
+    synchronize(customers)
+    patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
+    pairs[0].city = "Trier"
+    pairs[0].save()
+    pair = coupling_of(customers, pairs[0])
+    line = UndoneRecord.objects.create(
+        company=company, mapping=customers, coupling=pair, local_id=pair.local_id, reason="denied", condition="No."
+    )
+    lost = "Newer data in Dataverse would be overwritten: 10000 Customer 0 (City)."
+    before = Job.objects.count()
+    warning = page_text(operator.post(page_url(company, "retry"), {"selected": [line.pk]}))
+    assert lost in warning and Job.objects.count() == before
+    operator.post(page_url(company, "retry"), hidden_of(warning))
+    assert Job.objects.count() == before + 1
+    Job.objects.latest("pk").delete()
+    (told,), code = spoken("skipped", "synchronize", "--company", company.name, "--mapping", "CUSTOMER")
+    assert (code, told["warning"]) == (0, lost)
+    assert accounts(remote)["Customer 0"]["address1_city"] == "Trier"
+
+
 def test_a_pair_of_which_both_sides_were_deleted_ends_with_the_next_run(
     customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
 ) -> None:

@@ -15,7 +15,7 @@ from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Currency, Customer
 from sandbox.testing import Sandbox
 from sync.conflicts.resolving import plan_rule, resolve, resolve_by_rule
-from sync.conflicts.standing import Standing, conflicts_of, read_standing
+from sync.engine.conflicts_standing import Standing, conflicts_of, read_standing
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.models import SynchronizedValue

@@ -15,7 +15,7 @@ from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.conflicts import resolving
 from sync.conflicts.resolving import plan_rule
-from sync.conflicts.standing import conflicts_of
+from sync.engine.conflicts_standing import conflicts_of
 from sync.models import ConflictChoice
 from sync.rules.resolving import Rule
 from tests.sync.conflicts.test_fields import CITY, PHONE, both, connect_and_pair
@@ -298,14 +298,63 @@ def test_a_conflict_from_before_choices_by_field_is_shown_without_them_until_it_
     assert len(keys_of(page_text(operator.get(page_url(company, "conflicts"))))) == 2
 
 
+def test_the_result_is_shown_before_anything_is_saved_and_pairs_are_narrowed_by_what_is_chosen(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox
+) -> None:
+    other = Customer.objects.filter(company=company).order_by("no")[1]
+    patch(remote, coupling_of(customers, other).integration_id, address1_city="Jena")
+    other.city = "Kiel"
+    other.save()
+    synchronize(customers)
+    jobs = Job.objects.count()
+    url = page_url(company, "resolve")
+    page = page_text(operator.get(page_url(company, "conflicts")))
+    first, second, third = keys_of(page)
+    form = {**form_of(page), f"choice-{first}": "there", f"choice-{second}": "here"}
+    assert "0 of 2 chosen" in page and "Result:" not in page
+    shown = page_text(operator.post(url, {**form, "show": "all"}))
+    for words in ("2 of 2 chosen", "0 of 1 chosen", "Ulm comes here", "2 goes to Dataverse", "Goes on waiting"):
+        assert words in shown, words
+    assert "2 of 3 fields chosen. 1 record here and 1 row in Dataverse would be written." in shown
+    ready = page_text(operator.post(url, {**form, "show": "ready"}))
+    assert pair.no in ready and f"{other.no} " not in ready and keys_of(ready) == [first, second]
+    nothing = page_text(operator.post(url, {**form, "show": "nothing"}))
+    assert keys_of(nothing)[-1] == third and "2 of 2 chosen" not in nothing
+    assert (Job.objects.count(), len(conflicts_of(company))) == (jobs, 2)
+    operator.post(url, form_of(nothing))  # what is not shown goes along
+    run_to_end(Job.objects.latest("pk"))
+    pair.refresh_from_db()
+    assert (pair.city, pair.phone_no) == ("Ulm", "2")
+
+
 @pytest.mark.parametrize("asked", [("resolve", {"choice": "get"}), ("resolve-rule", {"rule": "there"})])
-def test_a_page_does_not_choose_for_more_pairs_than_it_can(
-    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client,
+def test_for_more_pairs_than_a_page_plans_a_job_chooses_by_the_rule_with_an_outcome_each(
+    company: Company, customers: IntegrationTableMapping, pair: Customer, operator: Client, remote: Sandbox,
     monkeypatch: pytest.MonkeyPatch, asked: tuple[str, dict[str, str]],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(resolving, "MOST_ON_A_PAGE", 0)
     before, (name, form) = Job.objects.count(), asked
-    operator.post(page_url(company, name), {**form, "selected": [str(coupling_of(customers, pair).pk)]})
-    page = page_text(operator.get(page_url(company, "conflicts")))
-    assert "1 pair would be chosen for" in page and "Filter the list by mapping" in page
+    selected = {"selected": [str(coupling_of(customers, pair).pk)]}
+    question = page_text(operator.post(page_url(company, name), {**form, **selected}))
+    assert "Get data update from integration table, for all fields of 1 pair." in question
     assert Job.objects.count() == before
+    operator.post(page_url(company, "resolve-rule"), form_of(question))
+    job = run_to_end(Job.objects.latest("pk"))
+    assert (job.state, job.counters["modified"], job.counters["total"]) == ("finished", 1, 1), job.message
+    pair.refresh_from_db()
+    assert (pair.city, pair.phone_no) == ("Ulm", "3")
+    assert not conflicts_of(company).exists()
+
+
+def test_a_rule_carried_out_by_a_job_leaves_what_it_cannot_tell_and_other_fields(
+    company: Company, customers: IntegrationTableMapping, pair: Customer
+) -> None:
+    (job,) = resolving.resolve_by_job(couplings=conflicts_of(company), rule=Rule.HERE, field_name=CITY)
+    assert run_to_end(job).counters["modified"] == 1
+    (waits,) = conflicts_of(company)
+    assert [one["name"] for one in (waits.conflict or {})["fields"]] == [PHONE]
+    CouplingBase.objects.filter(pk=waits.pk).update(conflict={**(waits.conflict or {}), "fields": [
+        {**one, "there_at": "", "here_at": ""} for one in (waits.conflict or {})["fields"]
+    ]})  # fmt: skip
+    (job,) = resolving.resolve_by_job(couplings=conflicts_of(company), rule=Rule.NEWEST)
+    assert run_to_end(job).counters["conflicts"] == 1

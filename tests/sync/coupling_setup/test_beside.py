@@ -4,8 +4,9 @@ import pytest
 from django.core.cache import cache
 
 from core.vocabulary import ConflictOption
+from coupling import live
 from coupling.models import Coupling
-from sync.coupling_setup import beside, services
+from sync.coupling_setup import services
 from tests.sync.conftest import customer, make_unreachable, page_text, page_url, synchronize
 from tests.sync.coupling_setup.conftest import CALGARY
 from tests.sync.coupling_setup.test_pages import said
@@ -62,7 +63,7 @@ def test_where_dataverse_is_silent_the_box_shows_what_was_last_agreed_on(
     def unexpected(*_, **__):
         raise AssertionError("Dataverse was asked again")
 
-    monkeypatch.setattr(beside, "client_for", unexpected)
+    monkeypatch.setattr(live, "client_for", unexpected)
     assert "The row cannot be read now." in said(operator.get(box_url(company, iris)))
     with pytest.raises(AssertionError, match="asked again"):
         operator.get(f"{box_url(company, iris)}?again=1")

@@ -30,6 +30,9 @@ from masterdata.models import (
 )
 from sandbox.testing import Sandbox
 from sync.engine.default_prices import DefaultPrices
+from sync.history.services import put_back
+from sync.models import SynchronizedValue
+from sync.rules.changes import Won
 from sync.schedules.services import run_due
 from sync.start.services import start_synchronization
 from tests.sync.conftest import accounts, counters, page_url, signed_in, synchronize, update_mapping
@@ -391,3 +394,18 @@ def test_a_resource_is_synchronized_from_its_list(synchronized: Company, remote:
     job = run_to_end(Job.objects.latest("pk"))
     assert (job.mapping_name, counters(job)) == ("RESOURCE-PRODUCT", {"modified": 1})
     assert "Putting together" in products(remote)
+
+
+def test_the_history_tells_the_columns_that_rules_of_a_table_send_along(synchronized):
+    along = SynchronizedValue.objects.filter(company=synchronized, field__name__startswith=":")
+    told = {(line.field.mapping_name, line.field.column): line.after for line in along.select_related("field")}
+    assert {"defaultuomid", "transactioncurrencyid"} <= {column for name, column in told if name == "RESOURCE-PRODUCT"}
+    assert all(told.values()), told
+    assert not {"ownerid", "tandem_companyid"} & {column for _, column in told}
+    with pytest.raises(Refusal, match="created: before, there was nothing"):
+        put_back(company=synchronized, lines=along, user=None)
+    along.update(won=Won.RULE)
+    with pytest.raises(Refusal, match="sent along by a rule of the table"):
+        put_back(company=synchronized, lines=along, user=None)
+    page = signed_in("Operator").get(page_url(synchronized, "history"), {"field": "defaultuomid"})
+    assert "(by a rule)" in page.content.decode()

@@ -16,17 +16,21 @@ from core.roles import Role
 from core.vocabulary import Direction
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
+from coupling.undone import left_undone
 from jobs.mentions import HIDDEN
 from jobs.models import Job, JobOutcome
+from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata import catalog
 from masterdata.models import Company, Currency, Customer
+from sync.conflicts.services import couple_with_successors
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,
     counters,
     coupling_of,
     customer,
+    make_unreachable,
     page_text,
     page_url,
     patch,
@@ -251,6 +255,44 @@ def test_a_row_merged_into_another_names_it_and_is_coupled_with_it(company, cust
     run_to_end(Job.objects.latest("pk"))
     assert str(coupling_of(customers, one).integration_id) == master
     assert NOTHING in left_out()
+
+
+def test_many_are_coupled_with_merged_rows_by_one_job_with_an_outcome_each(company, customers, remote):
+    made = [customer(company, no, f"Firm {no}") for no in ("10000", "10010", "10020")]
+    synchronize(customers)
+    update_mapping(company, synch_only_coupled=True)
+    masters = [str(uuid4()) for _ in made]
+    remote.load({"accounts": [{"accountid": one, "name": "Group", **ACTIVE_CUSTOMER} for one in masters]})
+    for one, master in zip(made, [masters[0], masters[1], masters[1]], strict=True):  # two into one row
+        merge(remote, coupling_of(customers, one).integration_id, master)
+    synchronize(customers)
+    (job,) = couple_with_successors(company=company, undone=left_undone(company))
+    job = run_to_end(job)
+    told = {row.local_key: (row.outcome, row.reason) for row in JobOutcomes(job)}
+    assert job.counters["total"] == 3
+    assert told["10020"] == ("failed", "already_coupled")
+    assert {str(coupling_of(customers, one).integration_id) for one in made[:2]} == set(masters[:2])
+    assert Coupling.objects.filter(local_id=made[2].system_id).exists(), "what is refused stays coupled"
+
+
+def test_whether_the_coupled_row_exists_is_asked_for_the_page_shown_else_told_by_the_last_run(
+    company, customers, remote, operator, left_out
+):
+    made = [customer(company, no) for no in ("10000", "10010")]
+    synchronize(customers)
+    ids = [coupling_of(customers, one).integration_id for one in made]
+    for row_id in ids:
+        patch(remote, row_id, customertypecode=5)
+    synchronize(customers)
+    delete_row(company, customers, ids[0])  # no run has seen it yet
+    remote.control("DELETE", "requests")
+    cells = re.findall(r'<td[^>]*data-label="Coupled Record Exists"[^>]*>(.*?)</td>', left_out(), re.DOTALL)
+    answers = [re.sub(r"<[^>]*>", "", one).strip() for one in cells]
+    assert sorted(answers) == ["No", "Yes"], answers
+    assert remote.requests()["total"] <= 2, remote.requests()
+    make_unreachable(company)
+    page = left_out()
+    assert page.count("Yes, by the last run") == 2
 
 
 def selectable(page):

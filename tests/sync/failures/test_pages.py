@@ -4,9 +4,13 @@ import csv
 import re
 from io import StringIO
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from coupling.failures.standing import standing
 from coupling.models import Coupling, FailedRecord
 from jobs.models import Job
+from jobs.running.waiting import run_to_end
 from jobs.services import cancel
 from masterdata.models import Customer
 from tests.sync.conftest import make_unreachable, page_text, page_url
@@ -105,6 +109,23 @@ def test_the_list_of_a_job_that_coupled_something_leads_to_its_undo(company, fai
     failed.save()
     assert undo in page_text(operator.get(page_url(company, "failures"), {"job": failed.pk}))
     assert undo not in page_text(operator.get(page_url(company, "failures")))
+
+
+def test_the_list_refreshes_by_itself_when_the_job_that_took_up_its_lines_ends(company, failed, operator):
+    answer = operator.post(page_url(company, "failures-retry"), {"selected": pk_of("10040")}, follow=True)
+    page = page_text(answer)
+    url = answer.redirect_chain[-1][0]
+    assert re.search(r'hx-get="[^"]*settled=yes"\s+hx-trigger="every 2s"', page)
+    assert '<a href="">Refresh</a>' in page
+    assert "http-equiv" not in page, "without scripts nothing is reloaded under what somebody ticks"
+    polled = {"headers": {"HX-Request": "true", "HX-Target": "live"}}
+    with CaptureQueriesContext(connection) as asked:
+        under_way = operator.get(url, **polled)
+    assert (under_way.headers.get("HX-Retarget"), len(asked) <= 12) == (None, True), len(asked)
+    run_to_end(Job.objects.latest("pk"))
+    ended = operator.get(url, **polled)
+    assert ended.headers["HX-Retarget"] == "#main"
+    assert ">Refresh</a>" not in ended.content.decode()
 
 
 def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, operator, remote):

@@ -21,7 +21,7 @@ from sync.coupling_setup import services as by_hand
 from sync.failures import services
 from sync.tasks import find_deleted_records
 from tests.sync.conftest import make_unreachable, patch, synchronize, update_mapping
-from tests.sync.failures.conftest import CALGARY, EDMONTON, IRIS, PINE_ID, fail
+from tests.sync.failures.conftest import CALGARY, EDMONTON, IRIS, PINE_ID, fail, row
 
 
 def keys(company, **how):
@@ -83,6 +83,19 @@ def test_ignoring_ends_with_the_next_run_that_hears_of_a_row_in_question(company
     assert keys(company) == ["10020", "10030"]
     synchronize(mapping)
     assert keys(company) == ["10020", "10030"]
+
+
+def test_what_matched_nothing_is_listed_again_by_the_run_that_reads_a_row_with_its_values(company, remote, failed):
+    mapping = update_mapping(company, synch_only_coupled=True)
+    synchronize(mapping)
+    failures.ignore(failed=standing(company), because="known")
+    remote.control("PUT", "clock", {"offset_s": 5})  # Dataverse tells when a row was changed by the second
+    remote.load({"accounts": [row("Falcon", "206 555 0143"), row("Somebody", "")]})
+    synchronize(mapping)
+    assert keys(company) == []
+    remote.load({"accounts": [row("Falcon", " 206 555 0142")]})
+    synchronize(mapping)
+    assert keys(company) == ["10040"]
 
 
 def test_what_was_ignored_before_very_much_else_comes_back_like_the_newest(company, remote, failed):

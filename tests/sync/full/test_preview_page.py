@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingPreview
 from jobs.models import Job, JobOutcome, State, Type
 from jobs.running.waiting import run_to_end
@@ -108,7 +109,22 @@ def test_a_line_that_couples_first_leads_to_the_preview_of_its_pairs(filled, ope
     assert CouplingPreview.objects.get(job=coupling).numbers["couple"] == 1
     answer = operator.get(shown_at(job))
     assert company_url("coupling:match-preview", filled, preview=coupling.pk) in answer.content.decode()
+    assert f"Couples 1 record by its criteria first, {RECORDS - 1} stay uncoupled: see the pairs" in page_text(answer)
+    CouplingPreview.objects.update(stop_coupled_above=0)
+    page = page_text(operator.get(shown_at(job)))
+    assert "A brake would stop 1 line." in page
+    assert "1 record would be coupled, and the brake stops above 0, so none is. See the pairs" in page
     assert not Coupling.objects.exists()
+
+
+def test_a_brake_that_would_leave_what_was_deleted_to_a_person_is_named(filled, operator, remote):
+    mapping = update_mapping(filled, synch_only_coupled=False, deletion_conflict="uncouple", brakes={"deleted": 1})
+    synchronize(mapping, full=True, create=True)
+    Gateway(filled).delete(mapping, [(one.integration_id, "*") for one in Coupling.objects.filter(mapping=mapping)[:3]])
+    customer(filled, "20000", "One more", city="Moss")
+    page = page_text(operator.get(shown_at(made(filled), mapping="CUSTOMER")))
+    assert "A brake would stop 1 line." in page
+    assert f"3 of {RECORDS} pairs have a deleted side, and the brake stops above 1" in page
 
 
 def test_the_tab_is_taken_as_csv_with_a_line_for_each_field(filled, operator, remote):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,7 @@ from sync.history.services import drop_older
 from sync.models import SynchronizedValue
 from sync.rules.changes import Won
 from sync.start.services import start_synchronization
-from tests.sync.conftest import coupling_of, patch, synchronize, update_mapping
+from tests.sync.conftest import coupling_of, page_text, page_url, patch, signed_in, synchronize, update_mapping
 from tests.sync.engine.test_kills import kill_once, run_despite_kills
 from tests.sync.history.conftest import HERE, THERE, edit, history
 
@@ -27,6 +28,25 @@ def test_runs_without_changes_write_no_history(in_step, mapping):
     synchronize(mapping)
     synchronize(mapping, full=True)
     assert not SynchronizedValue.objects.exists()
+
+
+def test_what_comes_from_dataverse_is_told_with_who_changed_it_there(mapping, adatum, remote):
+    row = coupling_of(mapping, adatum).integration_id
+    somebody = str(uuid4())
+    remote.load({"systemusers": [{"systemuserid": somebody, "fullname": "Tomasz " + "Nowak" * 30}]})
+    patch(remote, row, address1_city="Köln", modifiedby=somebody)
+    remote.control("DELETE", "requests")
+    synchronize(mapping)
+    (line,) = SynchronizedValue.objects.all()
+    assert (line.changed_by[:12], len(line.changed_by)) == ("Tomasz Nowak", 100)
+    asked = remote.requests()["by"]
+    of_record = {"table": "customer", "system_id": adatum.system_id}
+    page = page_text(signed_in("Operator").get(page_url(mapping.company, "record-history", **of_record)))
+    assert "NowakNow changed it there" in " ".join(page.split())
+    edit(adatum, city="Ulm")
+    synchronize(mapping)
+    assert SynchronizedValue.objects.latest("pk").changed_by == ""
+    assert asked.get("GET systemusers", 0) <= 1, asked
 
 
 def test_what_is_written_to_either_side_is_told_with_what_it_replaced(mapping, adatum, remote):

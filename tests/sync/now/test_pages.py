@@ -107,10 +107,15 @@ def test_a_pair_that_was_coupled_and_never_synchronized_is_warned_of_where_the_s
     CouplingBase.objects.filter(coupling=coupling_of(customers, pairs[0])).delete()
     patch(remote, coupling_of(customers, pairs[0]).integration_id, address1_city="Ulm")
     page = page_text(ask(operator, company, pairs[0]))
-    for words in ("newer data here: 10000 Customer 0 (City)", "newer data in Dataverse: 10000 Customer 0 (City)"):
-        assert f"would overwrite {words}." in page, words
+    for where in ("here", "in Dataverse"):
+        data = f"data {where} of which nobody knows whether it is newer: 10000 Customer 0 (City)"
+        assert f"would overwrite {data}." in page, where
     warning = page_text(ask(operator, company, **form_of(page), way="to"))
-    assert "would be overwritten: 10000 Customer 0 (City)." in warning
+    assert (
+        "Data in Dataverse of which nobody knows whether it is newer would be overwritten: 10000 Customer 0 (City)."
+        in warning
+    )
+    assert "newer data" not in page and "Newer data" not in warning
 
 
 def test_a_one_way_mapping_starts_at_once_unless_it_would_overwrite_newer_data(

@@ -11,7 +11,7 @@ from core.moments import read_moment
 from coupling.models import CouplingBase
 from masterdata.models import Company
 from sync.rules.changes import code_of, told
-from sync.rules.resolving import Choice, Take, newer
+from sync.rules.resolving import Choice, Rule, Take, newer, take_by_rule
 from sync.rules.values import Side, Value
 
 
@@ -89,6 +89,20 @@ def _field(one: Mapping[str, Any]) -> StandingField:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def choices_by_rule(standing: Standing, rule: Rule, *, field_name: str = "", local: str = "") -> dict[str, Choice]:
+    """Return what a rule chooses for the fields of a pair, by name. field_name, local: for this field alone."""
+    return {one.name: one.choice(take) for one, take in taken_by_rule(standing, rule, field_name, local) if take}
+
+
+def taken_by_rule(
+    standing: Standing, rule: Rule, field_name: str, local: str
+) -> Iterator[tuple[StandingField, Take | None]]:
+    """Yield the fields that a rule looks at, and what each takes; None where it cannot tell."""
+    for one in standing.fields:
+        if (not field_name or one.name == field_name) and (not local or one.local == local):
+            yield one, take_by_rule(rule, one.newer, has_base=one.has_base) if one.known else None
 
 
 def conflicts_of(company: Company) -> "QuerySet[CouplingBase]":
