@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from sandbox.base.behavior import Behavior
 from sandbox.base.faults import Faults
 from sandbox.base.limits import ServiceProtection
 from sandbox.base.request_counts import RequestCounts
@@ -92,6 +93,7 @@ class Environment:
         self.faults = Faults(self.clock)
         self.request_counts = RequestCounts()
         self.latency = Latency()
+        self.behavior = Behavior()
         self.admin_mode = False
         self.disabled = False
         self.privilege_cache = PrivilegeCache()
@@ -162,6 +164,7 @@ class Environment:
         self.protection.reset()
         self.faults.clear()
         self.latency = Latency()
+        self.behavior = Behavior()
         self.request_counts.clear()
 
     def replace_tables(self, tables: list[Table], choices: list[OptionSet]) -> None:

@@ -8,17 +8,18 @@ import msgspec
 
 from sandbox.base import preferences
 from sandbox.base.asked import SIGN_IN, Asked
-from sandbox.base.errors import ServiceError, method_not_allowed, query_error
+from sandbox.base.errors import ServiceError, method_not_allowed
 from sandbox.base.faults import WIRE_FAULTS_AFTER, WIRE_FAULTS_BEFORE, Fault
 from sandbox.base.limits import retry_after_s
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
+from sandbox.identity import client_authentication
 from sandbox.identity.records import Grant, SignInError
 from sandbox.identity.sign_in import SignIn
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.paths import path_shape, strip_root
-from sandbox.service import discovery
+from sandbox.service import discovery, wire
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, ConnectionFault
 from sandbox.webapi.context import Context, Operation
@@ -58,6 +59,8 @@ class Application:
             "v2.0/.well-known/openid-configuration",
             "oauth2/v2.0/token",
             "oauth2/v2.0/authorize",
+            "oauth2/token",
+            "oauth2/authorize",
             "discovery/v2.0/keys",
         }
         if rest not in known:
@@ -76,15 +79,16 @@ class Application:
                     "the correct cloud. Check with your subscription administrator, this may happen if there are no "
                     "active subscriptions for the tenant.",
                 )
-            if rest == "oauth2/v2.0/token":
+            older = rest in {"oauth2/token", "oauth2/authorize"}
+            if rest in {"oauth2/v2.0/token", "oauth2/token"}:
                 if request.method != "POST":
                     raise SignInError(400, "invalid_request", 900561, "The endpoint only accepts POST requests.")  # noqa: TRY301
-                shape = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-                return _complete_headers(Response(200, tenant.issue_token(shape, request.origin)))
+                form = wire.read_token_form(request, older=older)
+                return _complete_headers(Response(200, tenant.issue_token(form, request.origin)))
             if rest == "discovery/v2.0/keys":
                 return _complete_headers(Response(200, tenant.public_keys()))
-            if rest == "oauth2/v2.0/authorize":
-                return self._answer_authorize(request, directory.sign_ins[tenant.id])
+            if rest in {"oauth2/v2.0/authorize", "oauth2/authorize"}:
+                return self._answer_authorize(request, directory.sign_ins[tenant.id], older=older)
             return _complete_headers(Response(200, tenant.openid_configuration(request.origin)))
         except SignInError as error:
             return _complete_headers(Response(error.status, error.body()))
@@ -104,13 +108,14 @@ class Application:
         fault = self.environment.faults.inject(asked)
         return None if fault is None or fault.answer is None else _complete_headers(fault.answer(asked))
 
-    def _answer_authorize(self, request: Request, sign_in: SignIn) -> Response:
+    def _answer_authorize(self, request: Request, sign_in: SignIn, *, older: bool = False) -> Response:
         if request.method == "POST":
             if request.headers.get("origin", request.origin).lower() not in {request.origin, "null"}:
                 return Response(403, b"", {"Content-Type": "text/html"})
             answer = sign_in.submit(dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
         else:
-            answer = sign_in.authorize(dict(parse_qsl(request.query, keep_blank_values=True)))
+            asked = dict(parse_qsl(request.query, keep_blank_values=True))
+            answer = sign_in.authorize(client_authentication.from_older(asked) if older else asked)
         # No form-action: browsers apply it to the redirect back to the application as well.
         headers = {
             "Content-Type": "text/html; charset=utf-8",
@@ -157,6 +162,9 @@ class Application:
         answer.headers.setdefault("x-ms-service-request-id", str(uuid4()))
         answer.headers.setdefault("REQ_ID", str(uuid4()))
         answer.headers.setdefault("Cache-Control", "no-cache")
+        answer.headers.setdefault("Set-Cookie", wire.AFFINITY)
+        if environment.behavior.gzip and "gzip" in request.headers.get("accept-encoding", ""):
+            wire.compress(answer)
 
         def after_send() -> None:
             environment.request_counts.end_request()
@@ -208,7 +216,9 @@ class Application:
             raise
         begun_s = time.monotonic()
         try:
-            answer = self._execute(request, path, shape, Context(environment, caller, _root(request), grant), fault)
+            answer = self._execute(
+                request, path, shape, Context(environment, caller, wire.root_address(request), grant), fault
+            )
             self._delay(answer)
         finally:
             environment.protection.end_request(user_id, time.monotonic() - begun_s)
@@ -277,8 +287,6 @@ class Application:
             if batch.wait_s:
                 self.environment.protection.note_refusal(context.caller.user_id, batch.wait_s, request.connection)
             return response
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)
         with self.environment.lock:
             return dispatcher.run(operation)
@@ -343,11 +351,6 @@ class Application:
         if user_id and "Retry-After" in error.headers:
             self.environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
         raise error
-
-
-def _root(request: Request) -> str:
-    """Return the address of the Web API's root that a request used."""
-    return f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
 
 
 def _complete_headers(answer: Response) -> Response:
