@@ -119,7 +119,7 @@ def _attribute(table: Table, column: Column, number: int) -> dict[str, Any]:
         "LogicalName": column.name,
         "SchemaName": column.schema_name,
         "EntityLogicalName": table.name,
-        "AttributeType": kind,
+        "AttributeType": "Virtual" if kind == "MultiSelectPicklist" else kind,
         "AttributeTypeName": {"Value": f"{kind}Type"},
         "AttributeOf": column.attribute_of or None,
         "ColumnNumber": number,

@@ -59,7 +59,7 @@ class Dispatcher:
     # -- routing ------------------------------------------------------------------------------------------------------
 
     def _route(self, operation: Operation, transaction: Transaction) -> Response:
-        request_headers.check(operation.method, operation.headers, operation.body)
+        request_headers.check(operation.method, operation.path, operation.headers, operation.body)
         if "//" in operation.path:
             raise not_covered("an address with an empty step")
         steps = parse_segments(operation.path)

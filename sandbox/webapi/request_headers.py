@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sandbox.base.errors import ServiceError, not_covered
 
 _JSON_TYPES = frozenset({"application/json", "text/json"})
+_FORMATS = ("json", "*/*", "application/*", "multipart/mixed", "text/plain")
 _NOT_COVERED = {
     "mscrmcallerid": "acting on behalf of another user",
     "callerobjectid": "acting on behalf of another user",
@@ -15,7 +16,7 @@ _NOT_COVERED = {
 }
 
 
-def check(method: str, headers: Mapping[str, str], body: bytes) -> None:
+def check(method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
     """Raise ServiceError for what the service refuses (a body that is no JSON) or the sandbox does not know."""
     for name, feature in _NOT_COVERED.items():
         if name in headers:
@@ -28,7 +29,8 @@ def check(method: str, headers: Mapping[str, str], body: bytes) -> None:
         if headers.get(name, "4.0").strip() not in {"4.0", "4.01"}:
             raise not_covered(f"{name} {headers[name]}")
     accepted = headers.get("accept", "*/*")
-    if not any(word in accepted for word in ("json", "*/*", "application/*", "multipart/mixed", "text/plain")):
+    written = (*_FORMATS, "xml") if path == "$metadata" else _FORMATS
+    if not any(word in accepted for word in written):
         raise not_covered(f"answers in the format {accepted}")
     if body and method in {"POST", "PATCH", "PUT"}:
         check_content_type(headers.get("content-type", ""))
