@@ -46,12 +46,17 @@ def read_certificate_file(file: "UploadedFile[bytes] | None") -> str:
             "Choose the PEM or PFX file of the private key and the certificate.",
             field="certificate_file",
         )
+    content = file.read()
     try:
-        if found := pem_files.pem_of(file.read()).strip():
-            return found
-        raise pem_files.Unreadable("This is not a PEM file.", "Choose a PEM or PFX file with key and certificate.")
+        found = pem_files.pem_of(content).strip()
     except pem_files.Unreadable as unreadable:
         raise Refusal("configuration", unreadable.message, unreadable.fix, field="certificate_file") from None
+    if not found:
+        raise Refusal(
+            "configuration", "This is not a PEM file.", "Choose a PEM or PFX file with key and certificate.",
+            field="certificate_file",
+        )  # fmt: skip
+    return found
 
 
 def is_bad_address(typed: str, cloud: str) -> bool:
