@@ -69,7 +69,7 @@ def _text(length: int, *, needed: bool = False) -> Read:
 
 
 def _zone(node: Node, where: str) -> str:
-    name = _text(60)(node, where)
+    name: str = _text(60)(node, where)
     if name and name not in available_timezones():
         raise BadFile(f"{where}: there is no time zone {name!r}. Write it like Europe/Berlin.", line=node.line)
     return name
