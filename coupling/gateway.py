@@ -15,7 +15,7 @@ from uuid import UUID
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from coupling import filters, row_bodies, row_filters
-from coupling.day_values import ReadColumns, day_columns, day_of
+from coupling.day_values import ReadColumns, day_columns, day_of, zone_of
 from coupling.models import IntegrationTableMapping
 from coupling.rows import ColumnPage, RemoteRow, ScanPage, TooManyRows, WriteResult
 from coupling.unmapped_rows import known_columns, unnamed_row
@@ -209,7 +209,7 @@ class Gateway:
             [row[primary] for row in rows],
             [row.get(name) for row in rows],
             {column: [row.get(wire) for row in rows] for column, wire in read.wires.items()}
-            | {day.name: [day_of(row.get(day.name), day) for row in rows] for day in read.days},
+            | {day.name: [day_of(row.get(day.name), day, read.zone) for row in rows] for day in read.days},
         )
 
     def probe(
@@ -338,7 +338,7 @@ class Gateway:
     def _bodies(self, mapping: IntegrationTableMapping) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return what makes the bodies of many rows: what a lookup becomes is found once for each row it leads to."""
         return row_bodies.body_maker(
-            mapping.integration_table, self.table(mapping).columns, lambda table: self._client.table(table).entity_set
+            self.table(mapping), lambda name: self._client.table(name).entity_set, zone_of(mapping.day_zone)
         )
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:
@@ -370,7 +370,7 @@ class Gateway:
 
     def _readers(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> ReadColumns:
         wires = {name: self._read_name(mapping, name) for name in columns}
-        return ReadColumns(wires, day_columns(self.table(mapping).columns, columns))
+        return ReadColumns(wires, day_columns(self.table(mapping).columns, columns), zone_of(mapping.day_zone))
 
     def _read_name(self, mapping: IntegrationTableMapping, name: str) -> str:
         column = self.table(mapping).columns.get(name)
@@ -390,7 +390,7 @@ class Gateway:
     def _row(self, mapping: IntegrationTableMapping, row: Row, read: ReadColumns) -> RemoteRow:
         values = {name: row.get(wire) for name, wire in read.wires.items()}
         for day in read.days:
-            values[day.name] = day_of(values[day.name], day)
+            values[day.name] = day_of(values[day.name], day, read.zone)
         return RemoteRow(
             UUID(row[self.primary_column(mapping)]),
             str(row.get(self.name_column(mapping)) or ""),

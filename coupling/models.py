@@ -78,6 +78,13 @@ class IntegrationTableMapping(OfCompany, models.Model):
     brakes = models.JSONField(
         default=dict, blank=True, help_text="Above what a coupling stops, as coupling.brakes dumps it: {} for no limit."
     )
+    day_zone = models.CharField(
+        "Time Zone of Dates",
+        max_length=60,
+        blank=True,
+        default="",
+        help_text="Whose midnights dates are that Dataverse keeps as moments; blank: the site's.",
+    )
     blank_is_no_match = models.BooleanField("Blank values: don't match", default=False)
     multi_company = models.BooleanField(
         "Multi-Company Synchronization Enabled",

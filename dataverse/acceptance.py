@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
+from dataverse.errors import InvalidAnswer
 from dataverse.types import WhoAmI
 
 Accept = Callable[[WhoAmI], None]
@@ -93,4 +94,10 @@ class SignedIn:
 
     def _parsed(self) -> WhoAmI:
         body = self._ask()
-        return WhoAmI(UUID(body["UserId"]), UUID(body["BusinessUnitId"]), UUID(body["OrganizationId"]))
+        try:
+            return WhoAmI(UUID(body["UserId"]), UUID(body["BusinessUnitId"]), UUID(body["OrganizationId"]))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InvalidAnswer(
+                "Dataverse's answer does not say who is signed in.",
+                "Check the Environment URL and whether something stands between this machine and Dataverse.",
+            ) from None

@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
-from dataverse import batch, retry
+from dataverse import batch, bodies, retry
 from dataverse.error_answers import error_for_answer
 from dataverse.errors import DataverseError, Invalid, InvalidAnswer, Throttled, Unavailable
 from dataverse.metadata_cache import TableCache
 from dataverse.part_sizes import PartSize
 from dataverse.transport import Answer, Transport, Writes
 from dataverse.types import PartResult, Request
-
-_decode = msgspec.json.Decoder().decode
 
 
 class Send(Protocol):
@@ -116,8 +112,8 @@ def _result(part: batch.Part, batch_request_id: str) -> PartResult:
             part.status, part.headers, error=error_for_answer(part.status, headers, part.body, request_id)
         )
     try:
-        body = _decode(part.body) if part.body.strip() else None
-    except msgspec.MsgspecError:
+        body = bodies.decode(part.body) if part.body.strip() else None
+    except InvalidAnswer:
         error = InvalidAnswer(
             "Dataverse answered a part of a batch with something that is not JSON.", request_id=request_id
         )

@@ -79,17 +79,20 @@ def create(
     if len(new) > 1:
         try:
             size = _size(client, "create", table)
-            client.create_multiple(table.entity_set, table.name, [body for _, body in new], size=size)
+            named = client.create_multiple(table.entity_set, table.name, [body for _, body in new], size=size)
         except (Unavailable, InvalidAnswer) as lost:
             if not lost.outcome_unknown:
                 raise
+            client.pause_after(lost)
             return _create_missing(client, table, new)
         except (Throttled, SignInError):
             raise
         except DataverseError:
             pass  # one row at fault refuses all; below each one stands for itself
         else:
-            return [RowResult(row_id) for row_id, _ in rows]
+            if named == [row_id for row_id, _ in rows]:
+                return [RowResult(row_id) for row_id, _ in rows]
+            return _create_unnamed(client, table, new, named)
     return _create_singly(client, table, new)
 
 
@@ -118,7 +121,7 @@ def update(
     def read_back(part: Sequence[tuple[UUID, Mapping[str, Any], str]]) -> list[RowResult | None]:
         return _applied(client, table, [(row_id, body) for row_id, body, _ in part])
 
-    return _carry_out(rows, send, read_back, size)
+    return _carry_out(client, rows, send, read_back, size)
 
 
 def overwrite(
@@ -143,7 +146,7 @@ def overwrite(
     def read_back(part: Sequence[tuple[UUID, Mapping[str, Any]]]) -> list[RowResult | None]:
         return _applied(client, table, part)
 
-    return _carry_out(rows, send, read_back, size)
+    return _carry_out(client, rows, send, read_back, size)
 
 
 def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
@@ -163,7 +166,7 @@ def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID,
         existing = _existing(client, table, [row_id for row_id, _ in part])
         return [None if row_id in existing else RowResult(row_id) for row_id, _ in part]
 
-    return _carry_out(rows, send, read_back, size)
+    return _carry_out(client, rows, send, read_back, size)
 
 
 def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
@@ -186,6 +189,7 @@ def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: 
 
 
 def _carry_out(
+    client: DataverseClient,
     rows: Sequence[Item],
     send: Callable[[Sequence[Item], bool], list[RowResult | None]],
     read_back: Callable[[Sequence[Item]], list[RowResult | None]],
@@ -211,6 +215,7 @@ def _carry_out(
             lost += 1
             if not error.outcome_unknown or lost >= retry.ATTEMPTS:
                 raise
+            client.pause_after(error)
             found = read_back(part)
         for n, result in zip(now, found, strict=True):
             results[n] = result
@@ -235,7 +240,7 @@ def _create_singly(
         existing = _existing(client, table, [row_id for row_id, _ in part])
         return [RowResult(row_id) if row_id in existing else None for row_id, _ in part]
 
-    return _carry_out(rows, send, read_back, size, lost=lost)
+    return _carry_out(client, rows, send, read_back, size, lost=lost)
 
 
 def _create_missing(
@@ -246,6 +251,26 @@ def _create_missing(
     created = _create_singly(client, table, [row for row in rows if row[0] not in existing], lost=1)
     by_id = {result.id: result for result in created}
     return [by_id.get(row_id) or RowResult(row_id) for row_id, _ in rows]
+
+
+def _create_unnamed(
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]], named: Sequence[UUID]
+) -> list[RowResult]:
+    """Read back which rows exist where the answer names others than were sent, and create those that surely do not.
+
+    A row that may exist under an id of the service's own is refused: created again, there would be two of it.
+    """
+    ids = [row_id for row_id, _ in rows]
+    existing = _existing(client, table, ids)
+    if not _existing(client, table, [one for one in named if one not in set(ids)]):
+        created = _create_singly(client, table, [row for row in rows if row[0] not in existing])
+        by_id = {result.id: result for result in created}
+        return [by_id.get(row_id) or RowResult(row_id) for row_id in ids]
+    strange = InvalidAnswer(
+        "Dataverse answered that it created the row under another id than the one it was given, so it is not coupled.",
+        "Look for the row in Dataverse, and couple the record with it by hand.",
+    )
+    return [RowResult(row_id, None if row_id in existing else strange) for row_id in ids]
 
 
 def _applied(
@@ -270,7 +295,12 @@ def _bounds(bounds: part_sizes.Bounds) -> part_sizes.Bounds:
 
 
 def _existing(client: DataverseClient, table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:
-    return {UUID(row[table.primary_id]) for row in read(client, table, [table.primary_id], ids)} if ids else set()
+    if not ids:
+        return set()
+    try:
+        return {UUID(row[table.primary_id]) for row in read(client, table, [table.primary_id], ids)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InvalidAnswer("Dataverse answered with rows without their ids.") from None
 
 
 def _result(row_id: UUID, answer: PartResult) -> RowResult:

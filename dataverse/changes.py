@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from dataverse import bodies
 from dataverse.errors import InvalidAnswer
 from dataverse.odata import NAMES_TABLES
 from dataverse.types import Page, Row
@@ -34,8 +35,8 @@ def preferences(page_size: int, *, track_changes: bool, names_tables: bool) -> d
 def parse_page(body: bytes) -> Page:
     """Return the page in an answer. Raises InvalidAnswer for one without a list of rows: it is never an empty page."""
     try:
-        found = _decode(body)
-    except msgspec.MsgspecError as error:
+        found = _read(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidAnswer(
             "Dataverse answered with something that is not a page of rows, so nothing was taken from it.",
             "Check the Environment URL and whether something stands between this machine and Dataverse.",
@@ -43,6 +44,14 @@ def parse_page(body: bytes) -> Page:
         ) from None
     rows, deleted = _split_deleted(found.value)
     return Page(rows, found.next_link, found.delta_link, deleted, found.count)
+
+
+def _read(body: bytes) -> _Body:
+    """Return the page; half characters in its texts cost neither their row nor the page."""
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _decode(bodies.readable(body))
 
 
 def _split_deleted(values: list[Row]) -> tuple[list[Row], tuple[UUID, ...]]:
@@ -53,7 +62,17 @@ def _split_deleted(values: list[Row]) -> tuple[list[Row], tuple[UUID, ...]]:
     deleted: list[UUID] = []
     for row in values:
         if str(row.get("@odata.context", "")).endswith("/$deletedEntity"):
-            deleted.append(UUID(str(row["id"])))
+            deleted.append(_deleted_id(row))
         else:
             rows.append(row)
     return rows, tuple(deleted)
+
+
+def _deleted_id(entry: Row) -> UUID:
+    """Return the id of a deleted row. Raises InvalidAnswer where the entry has none."""
+    try:
+        return UUID(str(entry["id"]))
+    except (KeyError, ValueError):
+        raise InvalidAnswer(
+            "Dataverse names a deleted row without its id, so nothing was taken from the page."
+        ) from None

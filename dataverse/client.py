@@ -11,15 +11,13 @@ from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
-import msgspec
-
 from dataverse import bodies, changes, metadata, odata
 from dataverse.acceptance import Accept, SignedIn
 from dataverse.batch_sender import BatchSender
 from dataverse.concurrency import map_in_order, map_parts
 from dataverse.errors import DataverseError, Duplicate, Gone, InvalidAnswer, Unavailable, VersionMismatch
 from dataverse.http_session import Timeouts
-from dataverse.lost_replies import versions_if_applied
+from dataverse.lost_replies import is_member, is_there, versions_if_applied
 from dataverse.metadata_cache import cache_for
 from dataverse.organization import read_organization
 from dataverse.part_sizes import Bounds, PartSize
@@ -42,7 +40,6 @@ from dataverse.types import (
 
 MAX_PAGE_SIZE = 5000
 """Rows of a page; the service counts no further either."""
-_decode = msgspec.json.Decoder().decode
 _METADATA = ("EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions", "ImportSolution", "Publish")
 """Writing below these paths changes table metadata."""
 
@@ -113,12 +110,16 @@ class DataverseClient:
         """Return the size of the parts of one kind of writing to a table, as learned so far."""
         return self._transport.part_sizes.of(kind, table, read_timeout_s=self._timeouts.read)
 
+    def pause_after(self, error: DataverseError) -> None:
+        """Wait before a write that failed in the service is read back. Raises Throttled."""
+        self._transport.pause_after(error)
+
     def ping(self) -> Ping:
         """Ask whether a Web API answers at the address, without a sign-in. Raises ConfigurationError, Unavailable."""
         return self._transport.ping()
 
     def drop_token(self) -> None:
-        """Drop the cached token, so that the next request shows whether the sign-in still works."""
+        """Drop the cached token: the next request shows whether the sign-in still works."""
         self._tokens.forget()
 
     def who_am_i(self) -> WhoAmI:
@@ -160,11 +161,10 @@ class DataverseClient:
         track_changes: bool = False,
     ) -> Iterator[Page]:
         """Yield all pages of a query, one at a time; the last one has the delta link when changes are tracked."""
-        page = self.first_page(
+        yield (page := self.first_page(
             entity_set, select=select, filter=filter, order_by=order_by, expand=expand, page_size=page_size,
             count=count, track_changes=track_changes,
-        )  # fmt: skip
-        yield page
+        ))  # fmt: skip
         while page.next_link:
             yield (page := self.page(page.next_link, page_size=page_size, track_changes=track_changes, goes_on=True))
 
@@ -200,7 +200,7 @@ class DataverseClient:
         page = changes.parse_page(self._send("GET", link, headers=headers).body)
         for following in filter(None, (page.next_link, page.delta_link)):
             self._transport.url(following)  # raises for another origin
-        self._count_read(len(page.rows))
+        self._count(read=len(page.rows))
         return page
 
     def count(self, entity_set: str, *, filter: str = "") -> int:  # noqa: A002 - the query option's own name
@@ -221,7 +221,7 @@ class DataverseClient:
         self._signed_in.begin()
         path = odata.key(entity_set, row_id) + odata.query({"$select": ",".join(select)})
         row: Row = self._json(self._send("GET", path))
-        self._count_read(1)
+        self._count(read=1)
         return row
 
     # -- writing -------------------------------------------------------------------------------------------------
@@ -239,8 +239,9 @@ class DataverseClient:
         except Unavailable as lost:
             if row_id is None or not lost.outcome_unknown:
                 raise
+            self._transport.pause_after(lost)
             return self._create_again(entity_set, row, UUID(str(row_id)))
-        self._count_written(1)
+        self._count(written=1)
         return bodies.created_id(answer.headers)
 
     def update(
@@ -258,6 +259,7 @@ class DataverseClient:
         except Unavailable as lost:
             if not lost.outcome_unknown:
                 raise
+            self._transport.pause_after(lost)
             try:
                 answer = self._send("PATCH", path, body=body, headers=headers)
             except VersionMismatch:
@@ -265,7 +267,7 @@ class DataverseClient:
                 if version is None:
                     raise
                 return version
-        self._count_written(1)
+        self._count(written=1)
         return answer.headers.get("ETag")
 
     def delete(self, entity_set: str, row_id: UUID | str, *, if_match: str = "*") -> None:
@@ -277,9 +279,10 @@ class DataverseClient:
         except Unavailable as lost:
             if not lost.outcome_unknown:
                 raise
+            self._transport.pause_after(lost)
             with contextlib.suppress(Gone):
                 self._send("DELETE", path, headers=headers)
-        self._count_written(1)
+        self._count(written=1)
 
     def create_multiple(self, entity_set: str, table: str, rows: Rows, *, size: PartSize | None = None) -> list[UUID]:
         """Create rows, all or none, and return their ids in order; `size` learns from the time that takes.
@@ -290,9 +293,9 @@ class DataverseClient:
         body = self.action(path, {"Targets": targets}, writes=Writes.of(rows, size))
         try:
             ids = [UUID(value) for value in body["Ids"]]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise InvalidAnswer("Dataverse did not say which rows it created.", outcome_unknown=True) from None
-        self._count_written(len(ids))
+        self._count(written=len(ids))
         return ids
 
     def update_multiple(
@@ -305,7 +308,7 @@ class DataverseClient:
         body = bodies.encode({"Targets": bodies.with_type(table, rows)})
         path = f"{entity_set}/{bodies.qualified('UpdateMultiple')}"
         self._send("POST", path, body=body, repeatable=repeatable, writes=Writes.of(rows, size))
-        self._count_written(len(rows))
+        self._count(written=len(rows))
 
     def batch(
         self,
@@ -326,7 +329,7 @@ class DataverseClient:
             repeatable = all(request.method != "POST" for request in requests)
         results = self._batches.send(requests, continue_on_error=continue_on_error, repeatable=repeatable, size=size)
         carried_out = [one.method for one, result in zip(requests, results, strict=True) if result.error is None]
-        self._count_written(sum(method != "GET" for method in carried_out))
+        self._count(written=sum(method != "GET" for method in carried_out))
         return results
 
     def associate(
@@ -338,8 +341,10 @@ class DataverseClient:
         try:
             self._send("POST", path, body=bodies.encode(body), repeatable=True)
         except Duplicate:
+            if not is_member(self._send, f"{odata.key(entity_set, row_id)}/{navigation}", str(other_id)):
+                raise
             return
-        self._count_written(1)
+        self._count(written=1)
 
     def action(
         self, path: str, body: Mapping[str, Any], *, repeatable: bool = False, writes: Writes | None = None
@@ -364,9 +369,12 @@ class DataverseClient:
     # -- internal ------------------------------------------------------------------------------------------------
 
     def _create_again(self, entity_set: str, row: Mapping[str, Any], row_id: UUID) -> UUID:
-        with contextlib.suppress(Duplicate):  # then the lost request was carried out
+        try:
             self._send("POST", entity_set, body=bodies.encode(row), repeatable=True)
-        self._count_written(1)
+        except Duplicate:
+            if not is_there(self._send, odata.key(entity_set, row_id)):
+                raise  # another row has the same key
+        self._count(written=1)
         return row_id
 
     def _send(self, method: str, path: str, **options: Any) -> Answer:
@@ -381,20 +389,9 @@ class DataverseClient:
                 self._tables.forget()
 
     def _json(self, answer: Answer) -> Any:
-        try:
-            return _decode(answer.body)
-        except msgspec.MsgspecError:
-            raise InvalidAnswer(
-                "Dataverse answered with something that is not JSON.",
-                "Check the Environment URL and whether something stands between this machine and Dataverse.",
-                status=answer.status,
-                request_id=answer.request_id,
-            ) from None
+        return bodies.decode(answer.body, status=answer.status, request_id=answer.request_id)
 
-    def _count_read(self, rows: int) -> None:
+    def _count(self, *, read: int = 0, written: int = 0) -> None:
         with self._lock:
-            self.usage.rows_read += rows
-
-    def _count_written(self, rows: int) -> None:
-        with self._lock:
-            self.usage.rows_written += rows
+            self.usage.rows_read += read
+            self.usage.rows_written += written

@@ -1,6 +1,7 @@
 """Errors for answers that are none of 2xx, and for requests without an answer; pure."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import requests
 
-from dataverse import clouds
+from dataverse import bodies, clouds
 from dataverse.error_rules import error_for
 from dataverse.errors import ConfigurationError, DataverseError, Throttled, Unavailable
 
@@ -27,6 +28,8 @@ class _ErrorBody(msgspec.Struct):
 
 _decode_error = msgspec.json.Decoder(_ErrorBody).decode
 
+_PAGE_BEGINS = (b"<!doctype html", b"<html")
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _FOREIGN_ANSWERS = {
     404: (
         "No Dataverse Web API answers at the Environment URL.",
@@ -43,14 +46,71 @@ def error_for_answer(status: int, headers: Mapping[str, str], body: bytes, reque
     """Return the error for an answer that is none of 2xx, alone or as a part of a $batch."""
     retry_after = parse_retry_after(headers.get("Retry-After"))
     try:
-        said = _decode_error(body).error
-    except msgspec.MsgspecError:
-        return _error_for_foreign_answer(status, headers, request_id, retry_after)
+        said = _decode_error(bodies.readable(body)).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _error_for_foreign_answer(status, headers, body, request_id, retry_after)
     return error_for(status, said.code, said.message, request_id=request_id, retry_after=retry_after)
 
 
+def is_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Return whether an answer is a page for a browser, so that something else than the Web API gave it."""
+    kind = headers.get("Content-Type") or headers.get("content-type") or ""
+    return bool(body.strip()) and ("html" in kind.lower() or body.lstrip()[:15].lower().startswith(_PAGE_BEGINS))
+
+
+def error_for_page(status: int, body: bytes, request_id: str, retry_after: float | None = None) -> DataverseError:
+    """Return the error for a page that came in the place of an answer; one that refuses was not carried out.
+
+    A firewall that says no says it again; everything else may pass.
+    """
+    found = _TITLE.search(body[:20_000])
+    title = " ".join(found.group(1).decode("utf-8", "replace").split())[:100] if found else ""
+    refused = 400 <= status < 500
+    return Unavailable(
+        "Something between this machine and Dataverse answered in its place with a web page"
+        f"{f' ({title})' if title else ''}.",
+        "Ask who runs the network whether a proxy, a firewall or a sign-in page lets this machine reach Dataverse."
+        if status < 500
+        else "Try again in a few minutes. If it persists, ask who runs the network, or look at the service's health in "
+        "the Microsoft 365 admin center.",
+        status=status,
+        said=title,
+        request_id=request_id,
+        retry_after=retry_after,
+        repeat=not refused,
+        outcome_unknown=not refused,
+    )
+
+
+def error_for_success(
+    method: str, status: int, headers: Mapping[str, str], body: bytes, request_id: str
+) -> DataverseError | None:
+    """Return the error for an answer of 2xx that is none of the Web API's: a page, or nothing where rows belong."""
+    if is_page(headers, body):
+        return error_for_page(status, body, request_id)
+    if method == "GET" and status == 200 and not body:
+        return Unavailable(
+            "Dataverse's answer arrived without its content.",
+            "Try again in a few minutes.",
+            status=status,
+            request_id=request_id,
+            repeat=True,
+        )
+    return None
+
+
+def may_be_done(refusal: DataverseError) -> bool:
+    """Return whether a write that failed inside the service may have been carried out: it is read back first.
+
+    What names a deadlock or a time-out of the database with 500 was undone whole; 503 may come from before or after.
+    """
+    if not isinstance(refusal, Unavailable):
+        return False
+    return refusal.status == 503 or (refusal.status == 500 and refusal.code.lower() in {"", "0x80040216"})
+
+
 def _error_for_foreign_answer(
-    status: int, headers: Mapping[str, str], request_id: str, retry_after: float | None
+    status: int, headers: Mapping[str, str], body: bytes, request_id: str, retry_after: float | None
 ) -> DataverseError:
     """Return the error for an answer whose body is not the Web API's."""
     if 300 <= status < 400:
@@ -63,6 +123,16 @@ def _error_for_foreign_answer(
         )
     if status in _FOREIGN_ANSWERS:
         return ConfigurationError(*_FOREIGN_ANSWERS[status], status=status, request_id=request_id)
+    if is_page(headers, body) and status not in {401, 429}:
+        return error_for_page(status, body, request_id, retry_after)
+    if status == 403:
+        return Unavailable(
+            "The request was refused without a word by the Web API, so something between this machine and Dataverse "
+            "may have refused it.",
+            "Ask who runs the network whether a proxy or firewall lets this machine reach Dataverse.",
+            status=status,
+            request_id=request_id,
+        )
     return error_for(status, "", "", request_id=request_id, retry_after=retry_after)
 
 

@@ -141,8 +141,17 @@ RULES: tuple[Rule, ...] = (
     Rule("0x80043b08", Duplicate,
          "The price list in Dataverse has a price for this product and unit already.",
          "Keep one price for an item, a unit and a group here, or leave the others out by the mapping's table filter."),
+    # No refusal here proves that what was asked for is there: it is read again (real-tenant facts 0.1 and 3.4).
     Rule("0x8004700b", Duplicate, "Dataverse already has a table of that name."),
-    Rule("0x80044363", Duplicate, "Dataverse already has a column or relationship of that name."),
+    Rule("0x80044363", Duplicate, "Dataverse already has a table, column or relationship of that name."),
+    Rule("0x80047013", Duplicate, "Dataverse already has a column of that name."),
+    Rule("0x8004432B", Duplicate, "Dataverse already has a relationship of that name."),
+    Rule("0x80072551", Duplicate, "Dataverse already has a relationship of that name."),
+    Rule("0x80044345", Duplicate, "Dataverse already has a choice of that name."),
+    Rule("0x80048403", Duplicate, "Dataverse already has a choice of that name."),
+    Rule("0x80041403", Duplicate, "Dataverse already has a security role of that name."),
+    Rule("0x80060893", Duplicate, "Dataverse already has a key of that name."),
+    Rule("0x80060894", Duplicate, "Dataverse already has a key with these columns."),
     Rule("0x80060882", VersionMismatch, *_CHANGED_MEANWHILE),
     Rule("0x80040227", Invalid,
          "Dataverse does not delete the row because others refer to it. Dataverse says: {said}",
@@ -320,7 +329,8 @@ _UNKNOWN = Rule(
 
 def rule_for(status: int, code: str, said: str) -> tuple[Rule, str]:
     """Return the first row that fits a refusal, and what its pattern captured. Codes count before statuses."""
-    for key in (code.lower(), status):
+    # Statuses beyond the usual ones (520 to 527 of front ends) say no more than that something failed on the way.
+    for key in (code.lower(), status if status < 505 else 502):
         for rule in RULES:
             if (rule.key.lower() if isinstance(rule.key, str) else rule.key) != key:
                 continue

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from dataverse import clouds
+from dataverse import clouds, pem_files
 from dataverse.concurrency import MAX_SLOTS
 from dataverse.connection_pool import CheckingAdapter
 from dataverse.errors import ConfigurationError
@@ -46,7 +46,7 @@ class Session(requests.Session):
                 "Start the sandbox again, and name the file it prints as ca_file.",
             )
         self._origins = frozenset(origins)
-        self._ca_file = ca_file
+        self._ca_file = _authority(ca_file) if ca_file else None
         self._timeouts = timeouts or Timeouts()
         # Without an auth of its own requests would take one from ~/.netrc and lose our token.
         self.auth = _leave_unchanged
@@ -87,6 +87,17 @@ class Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the name is given
         """Return None: no redirect is followed, and none is read, which would take its whole body past every limit."""
         return None
+
+
+def _authority(ca_file: str) -> str:
+    """Return the authority's file in the form that TLS takes. Raises ConfigurationError."""
+    try:
+        return pem_files.authority_file(ca_file)
+    except (OSError, pem_files.Unreadable) as error:
+        raise ConfigurationError(
+            f"The sandbox's certificate authority {Path(ca_file).name} cannot be read: {error}",
+            "Start the sandbox again, and name the file it prints as ca_file.",
+        ) from None
 
 
 class _Key(NamedTuple):

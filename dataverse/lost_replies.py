@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
-from dataverse import odata
+from dataverse import changes, odata
+from dataverse.errors import Gone
 from dataverse.types import PartResult, Request, Row
 
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
@@ -13,6 +14,17 @@ NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 
 Send = Callable[[list[Request]], list[PartResult]]
 """Sends requests as one $batch; the results come in the same order."""
+
+
+class Answered(Protocol):
+    """An answer's body."""
+
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+
+
+Ask = Callable[[str, str], Answered]
+"""Sends one request, by method and path."""
 
 
 def versions_if_applied(
@@ -31,6 +43,26 @@ def versions_if_applied(
         str(result.body.get("@odata.etag", "")) if result.error is None and _holds(result.body, body) else None
         for result, (_, body) in zip(results, changes, strict=True)
     ]
+
+
+def is_there(send: Ask, address: str) -> bool:
+    """Return whether there is a row at an address. Raises what `send` raises."""
+    try:
+        send("GET", address + odata.query({"$select": "createdon"}))
+    except Gone:
+        return False
+    return True
+
+
+def is_member(send: Ask, collection: str, row_id: str) -> bool:
+    """Return whether a collection of a row has another row in it. Raises what `send` raises."""
+    link: str | None = collection
+    while link:
+        page = changes.parse_page(send("GET", link).body)
+        if any(row_id.lower() in row.values() for row in page.rows):
+            return True
+        link = page.next_link
+    return False
 
 
 def _holds(row: Row, body: Mapping[str, Any]) -> bool:

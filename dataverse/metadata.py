@@ -9,7 +9,9 @@ from dataverse.errors import Gone, Invalid, InvalidAnswer
 from dataverse.types import ColumnInfo, PartResult, Request, TableInfo, TableName
 
 _CAST = "Microsoft.Dynamics.CRM."
-_CHOICES = "$expand=OptionSet"
+_OWN_CHOICES = "$expand=OptionSet"
+_CHOICES = "$expand=OptionSet,GlobalOptionSet"
+"""A column bound to a global choice may have its options there alone."""
 
 _DETAILS: Mapping[str, str] = {
     "StringAttributeMetadata": "$select=LogicalName,MaxLength",
@@ -20,12 +22,15 @@ _DETAILS: Mapping[str, str] = {
     "MoneyAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
     "DateTimeAttributeMetadata": "$select=LogicalName,Format,DateTimeBehavior",
     "PicklistAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
-    "StateAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
-    "StatusAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
+    "StateAttributeMetadata": f"$select=LogicalName&{_OWN_CHOICES}",
+    "StatusAttributeMetadata": f"$select=LogicalName&{_OWN_CHOICES}",
     "BooleanAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
 }
 """What each type of column adds to the properties that all have."""
 
+
+COMPUTED = frozenset({1, 2, 3})
+"""Source types of columns that Dataverse works out itself: calculated, rollup, formula."""
 
 TABLES = (
     "EntityDefinitions?$select=LogicalName,EntitySetName,DisplayName,DisplayCollectionName"
@@ -54,10 +59,14 @@ def parse_table_names(body: Any) -> list[TableName]:
 def requests_for(table: str) -> list[Request]:
     """Return the GETs whose answers, in this order, `parse_table_info` reads; one $batch carries them."""
     base = f"EntityDefinitions(LogicalName='{table}')"
-    columns = "LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,RequiredLevel"
+    columns = (
+        "LogicalName,AttributeType,AttributeTypeName,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,"
+        "RequiredLevel,SourceType"
+    )
     relations = "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName"
     paths = [
-        f"{base}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled",
+        f"{base}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled,"
+        "TableType,DataProviderId",
         f"{base}/Attributes?$select={columns}",
         f"{base}/ManyToOneRelationships?$select={relations}",
     ]
@@ -120,6 +129,7 @@ def parse_table_info(bodies: Sequence[Any]) -> TableInfo:
         primary_name=definition.get("PrimaryNameAttribute") or "",
         columns=columns,
         change_tracking=bool(definition.get("ChangeTrackingEnabled")),
+        kind="Virtual" if definition.get("DataProviderId") else str(definition.get("TableType") or "Standard"),
     )
 
 
@@ -130,7 +140,8 @@ def label_text(value: Any) -> str:
 
 
 def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[str, str]) -> ColumnInfo:
-    kind = str(column.get("AttributeType") or "")
+    kind = _kind(column)
+    computed = column.get("SourceType") in COMPUTED
     if kind == "Owner" and (navigation := binds.get("owner")):
         # The relationship names the abstract table of owners; a row is given to a user or to a team.
         binds = {"systemuser": navigation, "team": navigation}
@@ -147,13 +158,20 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
         date_only=behavior == "DateOnly" or (shows_day and not behavior),
         shows_day=shows_day,
         behavior=behavior,
-        choices=_choices(kind, facts.get("OptionSet") or {}),
+        choices=_choices(kind, facts.get("OptionSet") or {}) or _choices(kind, facts.get("GlobalOptionSet") or {}),
         binds=dict(binds),
-        for_create=column.get("IsValidForCreate", True) is not False,
-        for_update=column.get("IsValidForUpdate", True) is not False,
+        for_create=column.get("IsValidForCreate", True) is not False and not computed,
+        for_update=column.get("IsValidForUpdate", True) is not False and not computed,
         required=str((column.get("RequiredLevel") or {}).get("Value") or ""),
         metadata_id=str(column.get("MetadataId") or ""),
     )
+
+
+def _kind(column: Mapping[str, Any]) -> str:
+    """Return a column's type; several choices, files and images say theirs in AttributeTypeName alone."""
+    kind = str(column.get("AttributeType") or "")
+    name = str((column.get("AttributeTypeName") or {}).get("Value") or "").removesuffix("Type")
+    return name if name and kind in {"", "Virtual"} else kind
 
 
 def _choices(kind: str, options: Mapping[str, Any]) -> dict[int, str]:

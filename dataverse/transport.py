@@ -1,6 +1,5 @@
 """Requests to the Web API: sent with a token, repeated where that is safe, and refusals raised as errors."""
 
-import http.client
 import logging
 import random
 import re
@@ -13,12 +12,19 @@ from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 import requests
-import urllib3
 
 from dataverse import batch, clouds, retry
+from dataverse.answer_body import read_body
 from dataverse.concurrency import slots_for
 from dataverse.connection_pool import SendNotAllowed, check_before_send
-from dataverse.error_answers import clock_skew_s, error_for_answer, error_without_answer, to_throttled
+from dataverse.error_answers import (
+    clock_skew_s,
+    error_for_answer,
+    error_for_success,
+    error_without_answer,
+    may_be_done,
+    to_throttled,
+)
 from dataverse.errors import DataverseError, InvalidAnswer, SignInError, Throttled, Unavailable
 from dataverse.http_session import Timeouts, session_for
 from dataverse.part_sizes import PartSize, sizes_for
@@ -35,9 +41,6 @@ _FOREIGN_LINK = (
     "Dataverse answered with a link that leads to another address, so it was not followed.",
     "Check the Environment URL, and whether something stands between this machine and Dataverse.",
 )
-
-CHUNK_BYTES = 1 << 20
-MAX_ANSWER_BYTES = 512 * CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,19 @@ class Transport:
             self.sleep(seconds)
             slept += seconds
 
+    def pause_after(self, error: DataverseError) -> None:
+        """Sleep before what may have been carried out is read back or sent again. Raises Throttled for a long wait.
+
+        A connection that broke asks for no pause; a service that says it failed is given a moment.
+        """
+        if not error.status:
+            return
+        step = retry.decide(error, attempt=1, slept=0.0, repeatable=True)
+        if isinstance(step, retry.Postpone):
+            raise to_throttled(error, step.seconds) from error
+        if isinstance(step, retry.Wait):
+            self.sleep(step.seconds)
+
     def count_throttled(self) -> None:
         """Count a request, or parts of one, that the service refused for a limit."""
         with self._lock:
@@ -226,7 +242,7 @@ class Transport:
                 "GET", self.url("WhoAmI"), headers={"x-ms-client-request-id": request_id}, stream=True
             )
             with response:
-                content = _read_body(response, started + self._timeouts.total)
+                content = read_body(response, started + self._timeouts.total)
         except requests.RequestException as error:
             raise error_without_answer(error, request_id=request_id, to=self.origin) from None
         milliseconds = (time.monotonic() - started) * 1000
@@ -295,9 +311,16 @@ class Transport:
                 self._usage.last_ms = max(1, round((time.monotonic() - started) * 1000))
         # An outer refusal of a $batch may still carry its parts; the caller reads them.
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
+            if foreign := error_for_success(
+                request.method, response.status_code, response.headers, content, request_id
+            ):
+                _learn(request, foreign, time.monotonic() - started)
+                raise foreign
             _learn(request, None, time.monotonic() - started)
             return Answer(response.status_code, response.headers, content, request_id)
         refusal = error_for_answer(response.status_code, response.headers, content, request_id)
+        if request.method != "GET" and may_be_done(refusal):
+            refusal.outcome_unknown = True
         _learn(request, refusal, time.monotonic() - started)
         raise refusal
 
@@ -325,7 +348,7 @@ class Transport:
             # Recorded before slot and connection are free, or the next in line would be sent into the wait.
             if response.status_code == 429:
                 self._record_limit(response.headers, request_id)
-            content = _read_body(response, started + total_s)
+            content = read_body(response, started + total_s)
             kind = response.headers.get("Content-Type", "")
             for part in batch.throttled_parts(content, kind) if kind.startswith("multipart/mixed") else ():
                 self._record_limit({"Retry-After": part.headers.get("retry-after", "")}, request_id)
@@ -339,39 +362,6 @@ class Transport:
     def _take_recommendation(self, text: str | None) -> None:
         if text and text.isdecimal() and len(text) < 6:
             self.slots.recommend(int(text))
-
-
-def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Return the whole body, read within the deadline (monotonic clock): each wait is as long as the time left.
-
-    Raises requests' exceptions for a body that is cut off or late, InvalidAnswer for one that is too large.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    connection = getattr(response.raw, "connection", None)
-    while True:
-        seconds_left = deadline - time.monotonic()
-        if seconds_left <= 0:
-            raise requests.exceptions.ReadTimeout("the answer took too long")
-        socket = getattr(connection, "sock", None)
-        if socket is not None:
-            socket.settimeout(seconds_left)
-        try:
-            # read1 waits for the network once at most, where read would wait until all is there.
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
-        except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-            raise requests.exceptions.ReadTimeout(error) from None
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise requests.exceptions.ConnectionError(error) from None
-        if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            raise InvalidAnswer(
-                f"An answer of Dataverse has more than {MAX_ANSWER_BYTES >> 20} MB, so it was not read further.",
-                "Check the Environment URL.",
-            )
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -391,7 +381,7 @@ def _learn(request: _Prepared, error: DataverseError | None, seconds: float) -> 
         return
     if error is None:
         request.writes.size.answered(request.writes.rows, seconds)
-    elif isinstance(error, Unavailable) and error.outcome_unknown:
+    elif isinstance(error, Unavailable) and error.outcome_unknown and error.status not in {200, 500, 503}:
         request.writes.size.cut_off(request.writes.rows, seconds)
 
 

@@ -143,6 +143,8 @@ class TableInfo:
     primary_name: str
     columns: Mapping[str, ColumnInfo]
     change_tracking: bool = False
+    kind: str = "Standard"
+    """Standard, Virtual (its rows come from elsewhere), Elastic or another kind."""
 
 
 @dataclass(frozen=True, slots=True)

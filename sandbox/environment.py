@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from sandbox.base.behavior import Behavior
 from sandbox.base.faults import Faults
 from sandbox.base.limits import ServiceProtection
 from sandbox.base.request_counts import RequestCounts
@@ -90,9 +91,10 @@ class Environment:
         self.lock = threading.RLock()
         self.tenant = self.directory.tenants[tenant_id]
         self.protection = ServiceProtection(self.clock)
-        self.faults = Faults()
+        self.faults = Faults(self.clock)
         self.request_counts = RequestCounts()
         self.latency = Latency()
+        self.behavior = Behavior()
         self.admin_mode = False
         self.disabled = False
         self.privilege_cache = PrivilegeCache()
@@ -164,6 +166,7 @@ class Environment:
         self.protection.reset()
         self.faults.clear()
         self.latency = Latency()
+        self.behavior = Behavior()
         self.request_counts.clear()
 
     def replace_tables(self, tables: list[Table], choices: list[OptionSet]) -> None:
@@ -189,6 +192,11 @@ class Environment:
         self.sets.update({table.set: table for table in self.tables.values()})
         self.choices = dict(snapshot.choices)
         self.unpublished.clear()
+
+    def table_name(self, shape: str) -> str:
+        """Return the logical name of the table that a path without ids begins with; "" where it does with none."""
+        table = self.sets.get(shape.partition("/")[0].partition("(")[0])
+        return table.name if table else ""
 
     # -- organization -------------------------------------------------------------------------------------------------
 

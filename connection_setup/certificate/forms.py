@@ -11,8 +11,8 @@ class CertificateForm(forms.Form):
     certificate_file = forms.FileField(
         label="Certificate",
         required=False,
-        help_text="Leave this empty to have a key and a certificate made here, or choose a PEM file that holds both.",
-        widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key"}),
+        help_text="Leave this empty to have a key and a certificate made here, or choose a PEM or PFX file with both.",
+        widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key,.pfx,.p12"}),
     )
     client_id = forms.CharField(
         label="Client ID",

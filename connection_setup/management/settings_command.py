@@ -1,13 +1,14 @@
 """Base of the commands that take a connection's settings instead of the stored ones."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from connection_setup.models import AuthenticationType
-from dataverse import clouds
+from dataverse import clouds, pem_files
 from masterdata.commands import CompanyCommand
 
 OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
@@ -27,7 +28,9 @@ class SettingsCommand(CompanyCommand):
         secrets = parser.add_mutually_exclusive_group()
         secrets.add_argument("--client-secret-file", metavar="FILE", help="A file that holds the secret's value.")
         secrets.add_argument(
-            "--certificate-file", metavar="FILE", help="A PEM file that holds the private key and its certificate."
+            "--certificate-file",
+            metavar="FILE",
+            help="A PEM or PFX file with private key and certificate.",
         )
 
     def settings(self, options: dict[str, Any], *, whole: bool = True) -> tuple[dict[str, Any] | None, str]:
@@ -54,9 +57,8 @@ class SettingsCommand(CompanyCommand):
         if secret_file:
             kind = AuthenticationType.CERTIFICATE if options["certificate_file"] else AuthenticationType.CLIENT_SECRET
             values["authentication_type"] = kind.value
-        return values, self._text(
-            secret_file, "PEM" if options["certificate_file"] else ""
-        ).strip() if secret_file else ""
+        read = pem_files.pem_of if options["certificate_file"] else pem_files.text_of
+        return values, self._text(secret_file, read).strip() if secret_file else ""
 
     def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
         """Return the settings in the line that `manage.py sandbox --json` printed, with the secret."""
@@ -73,12 +75,10 @@ class SettingsCommand(CompanyCommand):
         except (ValueError, KeyError, TypeError):
             self.usage_error(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
 
-    def _text(self, file: str, kind: str = "") -> str:
+    def _text(self, file: str, read: Callable[[bytes], str] = pem_files.text_of) -> str:
         try:
-            return Path(file).read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
-        except (OSError, UnicodeDecodeError) as error:
-            why = (
-                getattr(error, "strerror", None)
-                or f"it is not text{f' ({kind}), as a .pfx file is not' if kind else ''}"
-            )
-            self.usage_error(f"{file} cannot be read: {why}.")
+            return read(Path(file).read_bytes())
+        except OSError as error:
+            self.usage_error(f"{file} cannot be read: {error.strerror}.")
+        except pem_files.Unreadable as unreadable:
+            self.usage_error(f"{file} cannot be read. {unreadable.message} {unreadable.fix}")

@@ -1,5 +1,7 @@
 """Certificates and their private keys: make, read and describe them."""
 
+import contextlib
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +17,7 @@ from core.refusals import NotUsable
 KEY_BITS = 3072
 VALID_DAYS = 365
 LEAST_KEY_BITS = 2048
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
 def application_name() -> str:
@@ -46,26 +49,23 @@ class KeyPair:
 def read_pair(bundle: str) -> KeyPair:
     """Return the private key and the certificate in a PEM text. Raises BadCertificate.
 
-    The key must be an RSA key of at least 2048 bits without a passphrase. Of several certificates, such as a chain or
-    the old one beside the new, the one that belongs to the key counts, and of those the one that is valid longest.
+    The key must be an RSA key of at least 2048 bits without a passphrase. Blocks come in any order. Of several, such as
+    a chain, or the old pair beside the new one, the pair counts whose certificate is valid longest.
     """
-    try:
-        certificates = x509.load_pem_x509_certificates(bundle.encode())
-    except ValueError:
+    certificates = _certificates(bundle)
+    if not certificates:
         raise BadCertificate(
             "The file holds no certificate.",
             "Choose a PEM file that holds the private key and the certificate, which begin with "
             "-----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----.",
-        ) from None
-    key = _private_key(bundle)
-    numbers = key.public_key().public_numbers()
-    own = [one for one in certificates if getattr(one.public_key(), "public_numbers", lambda: None)() == numbers]
-    if not own:
+        )
+    pairs = [(key, one) for key in _private_keys(bundle) for one in certificates if _is_of(one, key)]
+    if not pairs:
         raise BadCertificate(
             "The private key does not belong to the certificate.",
             "Take both from the same export.",
         )
-    certificate = max(own, key=lambda one: one.not_valid_after_utc)
+    key, certificate = max(pairs, key=lambda pair: pair[1].not_valid_after_utc)
     if certificate.not_valid_after_utc <= datetime.now(UTC):
         raise BadCertificate(
             f"The certificate expired on {certificate.not_valid_after_utc:%d %B %Y}.",
@@ -115,20 +115,46 @@ def describe(certificate_pem: str) -> CertificateInfo:
     return _info(x509.load_pem_x509_certificate(certificate_pem.encode()))
 
 
-@sensitive_variables("bundle")
-def _private_key(bundle: str) -> rsa.RSAPrivateKey:
-    begin = bundle.find("-----BEGIN ")
-    while begin >= 0:
-        end = bundle.find("-----END ", begin)
-        stop = bundle.find("-----", end + 9) + 5
-        block = bundle[begin:stop]
-        if "PRIVATE KEY-----" in block.partition("\n")[0]:
-            return _load_key(block)
-        begin = bundle.find("-----BEGIN ", max(stop, begin + 1))
-    raise BadCertificate(
-        "The file holds no private key, only a certificate.",
-        "Export the certificate together with its private key, as a PEM file.",
-    )
+def _blocks(bundle: str) -> list[tuple[str, str]]:
+    """Return the blocks of a PEM text in their order: what each calls itself, and its text."""
+    return [(found.group(1), found.group(0)) for found in _BLOCK.finditer(bundle)]
+
+
+def _certificates(bundle: str) -> list[x509.Certificate]:
+    """Return the certificates that can be read; one that cannot does not cost the others."""
+    found = []
+    for name, block in _blocks(bundle):
+        if name in ("CERTIFICATE", "X509 CERTIFICATE"):
+            with contextlib.suppress(ValueError):
+                found.append(x509.load_pem_x509_certificate(block.replace("X509 CERT", "CERT").encode()))
+    return found
+
+
+def _is_of(certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> bool:
+    """Return whether a certificate belongs to a key."""
+    public = certificate.public_key()
+    return isinstance(public, rsa.RSAPublicKey) and public.public_numbers() == key.public_key().public_numbers()
+
+
+@sensitive_variables("bundle", "blocks")
+def _private_keys(bundle: str) -> list[rsa.RSAPrivateKey]:
+    """Return the usable keys. Raises BadCertificate where there is none: why the first cannot be used."""
+    blocks = [block for name, block in _blocks(bundle) if name.endswith("PRIVATE KEY")]
+    if not blocks:
+        raise BadCertificate(
+            "The file holds no private key, only a certificate.",
+            "Export the certificate together with its private key, as a PEM or PFX file.",
+        )
+    keys: list[rsa.RSAPrivateKey] = []
+    refused: list[BadCertificate] = []
+    for block in blocks:
+        try:
+            keys.append(_load_key(block))
+        except BadCertificate as bad:
+            refused.append(bad)
+    if not keys:
+        raise refused[0]
+    return keys
 
 
 @sensitive_variables("block")

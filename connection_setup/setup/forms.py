@@ -17,7 +17,7 @@ from connection_setup.models import AuthenticationType, DataverseConnection, Own
 from connection_setup.secrets import certificates, credentials
 from connection_setup.secrets.credentials import looks_like_a_secret_id
 from core.refusals import Refusal
-from dataverse import clouds
+from dataverse import clouds, pem_files
 from dataverse.errors import ConfigurationError
 
 STORED_HINT = (
@@ -35,28 +35,28 @@ ENTER_AGAIN_HINT = "Enter it again: a secret is never sent back to the page."
 VALUE_HINT = "The secret's value, which the registration shows only when the secret is created."
 
 
-@sensitive_variables("text")
 def read_certificate_file(file: "UploadedFile[bytes] | None") -> str:
-    """Return the text of an uploaded PEM file, "" without one. Raises Refusal."""
+    """Return key and certificate in an uploaded PEM or PFX file as PEM text, "" without one. Raises Refusal."""
     if not file:
         return ""
     if (file.size or 0) > MAX_CERTIFICATE_BYTES:
         raise Refusal(
             "configuration",
             "The file is too large for a certificate.",
-            "Choose the PEM file of the private key and the certificate.",
+            "Choose the PEM or PFX file of the private key and the certificate.",
             field="certificate_file",
         )
+    content = file.read()
     try:
-        text: str = file.read().decode()
-    except UnicodeDecodeError:
+        found = pem_files.pem_of(content).strip()
+    except pem_files.Unreadable as unreadable:
+        raise Refusal("configuration", unreadable.message, unreadable.fix, field="certificate_file") from None
+    if not found:
         raise Refusal(
-            "configuration",
-            "This is not a PEM file.",
-            "Choose a text file in PEM format. From a PFX file, export the key and the certificate as PEM first.",
+            "configuration", "This is not a PEM file.", "Choose a PEM or PFX file with key and certificate.",
             field="certificate_file",
-        ) from None
-    return text
+        )  # fmt: skip
+    return found
 
 
 def is_bad_address(typed: str, cloud: str) -> bool:

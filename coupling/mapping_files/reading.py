@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
+from zoneinfo import available_timezones
 
 from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
 from coupling import filters, mapping_names
@@ -65,6 +66,13 @@ def _text(length: int, *, needed: bool = False) -> Read:
         return text
 
     return read
+
+
+def _zone(node: Node, where: str) -> str:
+    name: str = _text(60)(node, where)
+    if name and name not in available_timezones():
+        raise BadFile(f"{where}: there is no time zone {name!r}. Write it like Europe/Berlin.", line=node.line)
+    return name
 
 
 def _logical_name(*, needed: bool = False, pattern: str = r"[a-z][a-z0-9_]*") -> Read:
@@ -225,6 +233,7 @@ _MAPPING: Mapping[str, Read] = {
     "synch_after_coupling": _yes_or_no,
     "create_new": _yes_or_no,
     "brakes": _brakes,
+    "day_zone": _zone,
     "blank_is_no_match": _yes_or_no,
     "scheduled": _yes_or_no,
     "every_minutes": _number(1, 1440),

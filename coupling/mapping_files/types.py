@@ -110,6 +110,7 @@ class MappingEntry:
     synch_after_coupling: bool = False
     create_new: bool = False
     brakes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    day_zone: str = ""
     blank_is_no_match: bool = False
     scheduled: bool | None = None
     every_minutes: int = 30
@@ -150,7 +151,8 @@ SETTINGS: Mapping[str, str] = {
     "multi_company": "Multi-Company Synchronization Enabled", "update_conflict": "Resolve Update Conflicts",
     "deletion_conflict": "Resolve Deletion Conflicts", "blanks": "Blank Values",
     "synch_after_coupling": "Synchronize After Coupling", "create_new": "Create New If Unable to Find a Match",
-    "brakes": "Brakes", "blank_is_no_match": "Blank values: don't match", "scheduled": "Runs by itself",
+    "brakes": "Brakes", "day_zone": "Time Zone of Dates",
+    "blank_is_no_match": "Blank values: don't match", "scheduled": "Runs by itself",
     "every_minutes": "Synchronize every (minutes)", "inactivity_timeout_minutes": "Inactivity Timeout (minutes)",
     "late_after_minutes": "Late after (minutes)",
     "position": "Place in lists",

@@ -61,6 +61,13 @@ class MappingForm(DeletionBrakeFields):
         required=False,
         help_text="Off: a field that is blank here does not count when matching.",
     )
+    day_zone = forms.CharField(
+        label="Time Zone of Dates",
+        required=False,
+        max_length=60,
+        help_text="Whose midnights dates are that Dataverse keeps as moments, like Europe/Berlin; blank: the site's.",
+        widget=forms.TextInput(attrs={"spellcheck": "false"}),
+    )
     scheduled = forms.BooleanField(
         label="Runs by itself",
         required=False,
@@ -143,6 +150,10 @@ class MappingForm(DeletionBrakeFields):
             return parse_lines(self.cleaned_data["insert_values"])
         except NotUsable as error:
             raise forms.ValidationError(error.user_message) from None
+
+    def clean_day_zone(self) -> str | None:
+        """Return the zone; None where none was sent, which leaves it as it is."""
+        return self.cleaned_data["day_zone"] if "day_zone" in self.data else None
 
     def clean_blanks(self) -> str | None:
         """Return the choice; None where none was sent, which leaves it as it is."""

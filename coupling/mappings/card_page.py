@@ -185,7 +185,7 @@ def _card(
         value = form.initial[name] if name in BRAKES else getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
         shown = lines_of(value) if name == "insert_values" else shown
-        blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
+        blank = {"template": "None", "insert_values": "None", "day_zone": "The site's"}.get(name, ASK_A_PERSON)
         if name in BRAKES:
             of_deletions = name in DELETION_NAMES and all(form.initial[one] is None for one in DELETION_NAMES)
             none = "more than 100, and 10 %" if of_deletions else "no limit"
@@ -206,7 +206,7 @@ def _card(
                 Field("Integration Table", one.integration_table),
                 field("direction"),
                 field("synch_only_coupled"),
-                *([field("multi_company"), field("template"), field("insert_values")] if of_rows else []),
+                *(field(name) for name in ("multi_company", "template", "insert_values", "day_zone") if of_rows),
                 Field("Integration Field", f"{one.uid_column} ({one.get_uid_kind_display()})"),
             ],
             gist=str(one.get_direction_display()),

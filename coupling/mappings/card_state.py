@@ -13,8 +13,8 @@ from ui.cells import time_ago
 
 SEEN = (
     "direction", "synch_only_coupled", "multi_company", "update_conflict", "deletion_conflict", "blanks",
-    "blank_is_no_match", "scheduled", "every_minutes", "template", "insert_values", "brakes", "table_filter",
-    "integration_filter",
+    "blank_is_no_match", "day_zone", "scheduled", "every_minutes", "template", "insert_values", "brakes",
+    "table_filter", "integration_filter",
 )  # fmt: skip
 """The settings that the card changes."""
 SEEN_OF_FIELD = (

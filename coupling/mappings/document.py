@@ -19,7 +19,7 @@ def mapping_document(mapping: IntegrationTableMapping) -> dict[str, Any]:
         "multi_company": mapping.multi_company, "update_conflict": mapping.update_conflict,
         "deletion_conflict": mapping.deletion_conflict, "blanks": mapping.blanks,
         "every_minutes": mapping.every_minutes, "template": mapping.template, "insert_values": mapping.insert_values,
-        "brakes": mapping.brakes,
+        "brakes": mapping.brakes, "day_zone": mapping.day_zone,
         "create_new": mapping.create_new, "synch_after_coupling": mapping.synch_after_coupling,
         "fields": field_documents(mapping), "options": option_documents(mapping),
         "shares": [

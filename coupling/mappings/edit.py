@@ -18,6 +18,7 @@ from coupling.mappings import column_looks, questions
 from coupling.mappings.insert_values import check_values
 from coupling.mappings.questions import Question, Wanted
 from coupling.mappings.schedule import ON_HOLD, follow_schedule
+from coupling.mappings.time_zones import check_zone
 from coupling.models import IntegrationTableMapping
 from dataverse.types import ColumnInfo
 from masterdata import record_templates
@@ -46,6 +47,7 @@ class Changes:
     deletion_conflict: str | None = None
     blanks: str | None = None
     blank_is_no_match: bool | None = None
+    day_zone: str | None = None
     brakes: dict[str, int] | None = None
     every_minutes: int | None = None
     late_after_minutes: int | None = None
@@ -115,8 +117,13 @@ def apply_changes(mapping: IntegrationTableMapping, changes: Changes, columns: C
         _check_direction(mapping, values["direction"])
     if "every_minutes" in values:
         _check_interval(values["every_minutes"])
+<<<<<<< HEAD
     if "late_after_minutes" in values:
         _check_lateness(values["late_after_minutes"])
+=======
+    if values.get("day_zone"):
+        check_zone(values["day_zone"])
+>>>>>>> real
     if values.get("template"):
         values["template"] = check_template(mapping, values["template"])
     before = {name: getattr(mapping, name) for name in values}

@@ -24,6 +24,7 @@ from coupling.mappings.insert_values import check_values
 from coupling.mappings.option_entries import usable_options
 from coupling.mappings.questions import Wanted
 from coupling.mappings.stored_file import changed_identity, field_values, require_unused, tables_of
+from coupling.mappings.table_kinds import problem_of
 from coupling.mappings.transformations import rules
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from dataverse.errors import Invalid
@@ -260,6 +261,9 @@ def _check_tables(company: Any, entry: MappingEntry, info: TableInfo | None, cha
         local_records.get_table(_bare(company, entry))
     if info is None:
         return
+    why, fix = problem_of(info)
+    if why:
+        raise _at(entry, "integration_table", why, fix)
     if entry.entity_set != info.entity_set:
         raise _at(entry, "entity_set", f"Dataverse calls that of {info.name} {info.entity_set!r}.")
     if entry.uid_kind == "guid" and entry.uid_column != info.primary_id:

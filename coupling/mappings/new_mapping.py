@@ -18,6 +18,7 @@ from coupling.mappings.field_edit import FieldChanges
 from coupling.mappings.proposals import Sides, propose, required_and_missing
 from coupling.mappings.schedule import schedule
 from coupling.mappings.stored_file import locked_mappings
+from coupling.mappings.table_kinds import require_standard
 from coupling.models import IntegrationTableMapping, NewMappingDraft
 from dataverse.types import ColumnInfo, TableInfo
 from masterdata import catalog
@@ -121,6 +122,7 @@ def bare_mapping(company: Company, asked: NewMapping, info: TableInfo) -> Integr
     A row goes by the table's own unique identifier: the Web API takes no other in an address. Where a column of choices
     is asked for, those are coupled in place of rows.
     """
+    require_standard(info)
     if asked.unique_id not in ("", info.primary_id):
         return _mapping_of_choices(company, asked, info)
     return IntegrationTableMapping(

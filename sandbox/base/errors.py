@@ -1,9 +1,21 @@
 """Errors of the Web API in the service's own shape: status, hexadecimal code, message."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
+_CUSTOMERS_NAME = re.compile(r"([a-z][a-z0-9]{1,7})_\w")
+_MICROSOFTS_PREFIXES = frozenset(
+    (  # noqa: SIM905 - a list of words
+        "account activity adx appointment bot bpf business campaign cdm contact email entity invoice lead lk mailbox "
+        "mbs msa mscrm msdyn msdynce msdynmkt msfp mspcat mspp opportun order owner price product queue quote sales "
+        "sample solution task team user"
+    ).split()
+)
+"""Beginnings of names of the service's own tables, relationships and solutions."""
+
+_METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 PAYLOAD_HELP = "https://go.microsoft.com/fwlink/?linkid=2195293"
 
 
@@ -48,13 +60,29 @@ def row_not_found(table: str, row_id: str) -> ServiceError:
     return ServiceError(404, "0x80040217", f"{table} With Id = {row_id} Does Not Exist")
 
 
+def is_customers_name(name: str) -> bool:
+    """Return whether a name has a prefix that only customizations have: what nobody made here is nowhere."""
+    found = _CUSTOMERS_NAME.match(name)
+    return found is not None and found.group(1) not in _MICROSOFTS_PREFIXES
+
+
 def resource_not_found(segment: str) -> ServiceError:
-    """Return the error for a path segment that names nothing."""
-    return ServiceError(404, "0x8006088a", f"Resource not found for the segment '{segment}'.")
+    """Return the error for a path segment that names nothing here.
+
+    404 for the name of a customization, which is known not to be there; 501 for any other, which the service may have.
+    """
+    if is_customers_name(segment):
+        return ServiceError(404, "0x8006088a", f"Resource not found for the segment '{segment}'.")
+    return not_covered(f"'{segment}'")
 
 
 def method_not_allowed(method: str, what: str) -> ServiceError:
-    """Return the error for a method that this kind of resource does not take."""
+    """Return the error for a method that this kind of resource does not take.
+
+    501 where the service may take it: references, related rows, single properties, and methods beyond the usual ones.
+    """
+    if method not in _METHODS or what.endswith("/$ref'") or what.startswith(("'", "the property")):
+        return not_covered(f"the method '{method}' for {what}")
     return ServiceError(405, "0x80060888", f"The HTTP method '{method}' is not allowed for {what}.")
 
 

@@ -19,6 +19,8 @@ class Preferences:
     track_changes: bool = False
     continue_on_error: bool = False
     representation: bool = False
+    hidden: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of table and column whose values this reader does not get to see."""
     applied: list[str] = field(default_factory=list)
 
     def wants_annotation(self, annotation: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, payload_error
+from sandbox.base.errors import ServiceError, not_covered, payload_error
 from sandbox.metadata.model import CHOICES, LOOKUPS, Column, Table
 
 _GUID = re.compile(r"\{?([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\}?")
@@ -15,6 +15,7 @@ _to_json = msgspec.json.encode
 _decode_json = msgspec.json.decode
 _decimal_decoder = msgspec.json.Decoder(Decimal, strict=False)
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _EARLIEST = datetime(1753, 1, 1, tzinfo=UTC)
 
 
@@ -23,6 +24,12 @@ def parse_guid(text: object) -> str | None:
     if isinstance(text, str) and (found := _GUID.fullmatch(text)):
         return found.group(1).lower()
     return None
+
+
+def require_plain_guid(text: object, what: str) -> None:
+    """Raise ServiceError (501) for a GUID in braces: whether the service reads it is not documented."""
+    if isinstance(text, str) and "{" in text and _GUID.search(text):
+        raise not_covered(f"a GUID in braces in {what}")
 
 
 def encode(table: Table, column: Column, value: Any) -> bytes:
@@ -51,6 +58,7 @@ def encode(table: Table, column: Column, value: Any) -> bytes:
         return _encode_number(table, column, value)
     if kind == "DateTime":
         return _encode_date(table, column, value)
+    require_plain_guid(value, f"'{column.web_name}'")
     found = parse_guid(value)
     if found is None:
         raise _wrong_type(table, column, value)
@@ -76,17 +84,24 @@ def _encode_text(table: Table, column: Column, value: Any) -> bytes:
         raise _wrong_type(table, column, value)
     if not value:
         return b""  # the service stores an empty text as null
-    if column.max_length is not None and len(value) > column.max_length:
+    if column.max_length is not None and _utf16_units(value) > column.max_length:
         raise ServiceError(
             400,
             "0x80044331",
             f"A validation error occurred.  The length of the '{column.name}' attribute of the '{table.name}' entity "
             f"exceeded the maximum allowed length of '{column.max_length}'.",
         )
+    if _CONTROL.search(value):
+        raise ServiceError(400, "0x80040278", f"The field '{column.name}' contains one or more invalid characters.")
     try:
         return _to_json(value)
     except UnicodeEncodeError:
         raise _wrong_type(table, column, "text with half a surrogate pair") from None
+
+
+def _utf16_units(text: str) -> int:
+    """Return the length that the service counts: characters beyond the first 65,536 are two."""
+    return len(text) + sum(letter > "\uffff" for letter in text)
 
 
 def _require_integer(table: Table, column: Column, value: Any) -> int:
@@ -139,11 +154,9 @@ def _encode_date(table: Table, column: Column, value: Any) -> bytes:
         raise _wrong_type(table, column, value)
     if column.date_only:
         try:
-            day = date.fromisoformat(value[:10])
+            day = date.fromisoformat(value)
         except ValueError:
             raise _wrong_type(table, column, value) from None
-        if len(value) > 10 and parse_datetime(value) is None:
-            raise _wrong_type(table, column, value)
         found = datetime(day.year, day.month, day.day, tzinfo=UTC)
         written = day.isoformat()
     else:

@@ -19,7 +19,8 @@ from sandbox.customizing.choices import ChoiceCustomizer
 from sandbox.data import privileges
 from sandbox.data.store import Transaction
 from sandbox.metadata import common
-from sandbox.metadata.model import Choice, Column, Table, parse_columns
+from sandbox.metadata.model import Choice, Column, Table
+from sandbox.metadata.notation import parse_columns
 
 TYPES = frozenset(
     {

@@ -9,7 +9,9 @@ from sandbox.customizing.columns import RANGES, TYPES, ColumnCustomizer
 from sandbox.environment import Environment
 from sandbox.metadata.model import Column, Table
 
-CHANGES = ("gone", "max_length", "type", "required")
+CHANGES = ("gone", "max_length", "type", "required", "behavior", "format", "secured", "source_type")
+_BEHAVIORS = frozenset({"UserLocal", "DateOnly", "TimeZoneIndependent"})
+_FORMATS = frozenset({"DateOnly", "DateAndTime"})
 _LEVELS = frozenset({"None", "Recommended", "ApplicationRequired", "SystemRequired"})
 
 
@@ -21,7 +23,8 @@ def update_column(environment: Environment, table_name: str, name: str, change: 
     """Change one column as `change` says, without anybody's privileges; return it, None where it is gone now.
 
     gone: true deletes it, false brings it back as it was at the start, without its values; type: it is deleted and made
-    anew as a column of that type; max_length, required: as the column's definition has them. Raises NotPossible.
+    anew as a column of that type; max_length, required, behavior and format (of a date), secured, source_type: as the
+    column's definition has them. Raises NotPossible.
     """
     table = environment.tables.get(table_name)
     if table is None:
@@ -55,6 +58,11 @@ class _SolutionUpdate(ColumnCustomizer):
                 raise NotPossible(f"'{change['required']}' is no RequiredLevel.")
             level = str(change["required"])
             changed = replace(changed, required=level, enforced=level == "SystemRequired")
+        changed = _with_dates(changed, change)
+        if "secured" in change:
+            changed = replace(changed, secured=bool(change["secured"]))
+        if "source_type" in change:
+            changed = _with_source(changed, change["source_type"])
         table.add_columns([changed])
         self._drop_decoded(table)
         return changed
@@ -76,6 +84,26 @@ class _SolutionUpdate(ColumnCustomizer):
             minimum=low, maximum=high, precision=2 if kind in {"Decimal", "Double", "Money"} else None,
             behavior="UserLocal" if kind == "DateTime" else "", custom=column.custom,
         )  # fmt: skip
+
+
+def _with_dates(column: Column, change: Mapping[str, Any]) -> Column:
+    """Return the column with another behavior or format, in the combinations that there are. Raises NotPossible."""
+    if not {"behavior", "format"} & change.keys():
+        return column
+    behavior = str(change.get("behavior", column.behavior or "UserLocal"))
+    shown = str(change.get("format", column.format or "DateAndTime"))
+    if column.type != "DateTime" or behavior not in _BEHAVIORS or shown not in _FORMATS:
+        raise NotPossible(f"The column '{column.name}' cannot be {behavior} and {shown}.")
+    if behavior == "DateOnly" and shown != "DateOnly":
+        raise NotPossible("A column whose behavior is DateOnly has the format DateOnly.")
+    return replace(column, behavior=behavior, format=shown, date_only=behavior == "DateOnly")
+
+
+def _with_source(column: Column, given: Any) -> Column:
+    """Return the column as calculated, rollup, formula or none of them. Raises NotPossible."""
+    if given not in (0, 1, 2, 3) or isinstance(given, bool):
+        raise NotPossible("A source type is 0, 1 (calculated), 2 (rollup) or 3 (formula).")
+    return replace(column, source_type=given, for_create=given == 0, for_update=given == 0)
 
 
 def _with_length(column: Column, length: Any) -> Column:

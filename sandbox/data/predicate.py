@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.base.errors import not_covered, query_error, unknown_property
-from sandbox.base.values import parse_guid
+from sandbox.base.values import parse_guid, require_plain_guid
 from sandbox.base.wildcards import build_text_test
 from sandbox.data import relations
 from sandbox.data.path_values import (
@@ -88,6 +88,7 @@ class Compiler:
     def _find_named_ids(self, expression: Expression) -> list[str] | None:
         match expression:
             case Compare("eq", Path((name,)), Literal() as literal) if name == self.table.primary_id:
+                require_plain_guid(literal.value, "$filter")
                 found = parse_guid(literal.value)
                 return [found] if found else None
             case QueryFunction("In", Path((name,)), values) if name == self.table.primary_id:

@@ -34,6 +34,9 @@ def select_columns(table: Table, select: Sequence[str]) -> list[Column]:
         if found is None:
             raise unknown_property(name, table.name)
         columns.append(found)
+    currency = table.columns.get("transactioncurrencyid")
+    if currency is not None and currency not in columns and any(one.type == "Money" for one in columns):
+        columns.append(currency)  # money never comes without its currency
     return columns
 
 
@@ -47,7 +50,7 @@ def row_writer(
     columns = select_columns(table, options.select)
     if options.expand or preferences.annotations:
         return _AnnotatedWriter(store, table, columns, options.expand, preferences, make_chooser or _keep_all).write
-    return _plain_writer(store, table, columns)
+    return _plain_writer(store, table, columns, preferences.hidden)
 
 
 def _keep_all(table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
@@ -77,7 +80,7 @@ class _RowFormat:
         return itemgetter(*self.slots)
 
 
-def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat:
+def _row_format(store: Store, table: Table, columns: list[Column], hidden: frozenset[tuple[str, str]]) -> _RowFormat:
     rows = store.rows[table.name]
     parts, slots, absents = [b'{"@odata.etag":"W/\\"%d\\""'], [], []
     for column in columns:
@@ -85,8 +88,9 @@ def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat
             continue
         name = column.web_name.encode()
         slot = -1 if column.name == "versionnumber" else rows.slot(column.name)
-        if slot is None or not column.for_read:
-            parts.append(b',"%b":%b' % (name, column.absent_json))
+        if slot is None or not column.for_read or (table.name, column.name) in hidden:
+            absent = b"null" if (table.name, column.name) in hidden else column.absent_json
+            parts.append(b',"%b":%b' % (name, absent))
             continue
         slots.append(slot)
         absents.append(column.absent_json)
@@ -95,10 +99,10 @@ def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat
     return _RowFormat(b"".join(parts), slots, absents)
 
 
-def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRows:
+def _plain_writer(store: Store, table: Table, columns: list[Column], hidden: frozenset[tuple[str, str]]) -> WriteRows:
     """Return a writer without annotations: each row is split, picked and formatted as bytes."""
     rows = store.rows[table.name]
-    row_format = _row_format(store, table, columns)
+    row_format = _row_format(store, table, columns, hidden)
     form, absents, pick = row_format.form, row_format.absents, row_format.picker()
     piece_count = max(row_format.slots, default=0) + 1
     with_version = -1 in row_format.slots
@@ -137,6 +141,7 @@ class _AnnotatedWriter:
         self.with_text = preferences.wants_annotation(FORMATTED)
         self.with_table = preferences.wants_annotation(LOGICAL_NAME)
         self.with_navigation = preferences.wants_annotation(NAVIGATION)
+        self.hidden = {name for of, name in preferences.hidden if of == table.name}
         self.make_chooser = make_chooser
         self.expands = [self._expand(one, preferences) for one in expands]
 
@@ -150,6 +155,8 @@ class _AnnotatedWriter:
         for column in self.columns:
             if column.name == "versionnumber":
                 piece = b"%d" % rows.versions[position]
+            elif column.name in self.hidden:
+                piece = b"null"
             else:
                 piece = (row.get(column.name, b"") if column.for_read else b"") or column.absent_json
             name = column.web_name.encode()

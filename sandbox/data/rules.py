@@ -127,7 +127,8 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
     _require_reference_privileges(writer, table, body)
     if table.owned and body.get("ownerid@odata.bind") is not None:
         require_row_access(writer.store, writer.caller, "assign", table, position)
-    sales_rules.check_closed(writer.store, table, position)
+    if "statecode" not in body or table.name == "opportunity":
+        sales_rules.check_closed(writer.store, table, position, every=writer.inactive_refuses)
     writer.update(table, position, body)
     sales_rules.check_retired(writer.store, table, position)
     web_hooks.check(table, writer.store.rows[table.name].fragments(position))

@@ -30,9 +30,11 @@ def check_default_unit(store: Store, table: Table, position: int) -> None:
         raise invalid_argument("The default unit of a product must be a unit of its unit group.")
 
 
-def check_closed(store: Store, table: Table, position: int) -> None:
-    """Raise for an opportunity that was won or lost: it is closed, and changes no more."""
-    if table.name == "opportunity" and store.rows["opportunity"].fragment(position, "statecode") != b"0":
+def check_closed(store: Store, table: Table, position: int, *, every: bool = False) -> None:
+    """Raise for an opportunity that was won or lost: it is closed, and changes no more; `every`: so do all tables."""
+    if not (table.name == "opportunity" or (every and "statecode" in table.columns)):
+        return
+    if store.rows[table.name].fragment(position, "statecode") not in {b"0", b""}:
         raise ServiceError(400, "0x80040230", "The object cannot be updated because it is inactive.")
 
 

@@ -29,7 +29,7 @@ def check_trackable(table: Table, options: Options) -> None:
     for name in ("$filter", "$orderby", "$expand", "$top"):
         if name in options.given:
             raise query_error(f'The "{name}" query parameter isn\'t supported when Change Tracking is enabled.')
-    if not table.change_tracking:
+    if not table.is_tracked:
         raise ServiceError(400, "0x80072491", f"Entity {table.name} isn't enabled for change tracking.")
 
 
@@ -68,10 +68,13 @@ def _read_token(text: str, expire_days: int, now: datetime) -> _DeltaToken:
     return found
 
 
-def read_tracked(reader: Reader, table: Table, options: Options, path: str, version: int) -> Page:
+def read_tracked(
+    reader: Reader, table: Table, options: Options, path: str, version: int, *, from_last: bool = False
+) -> Page:
     """Return a page of a tracked read; the last one has the delta link. Raises ServiceError.
 
-    The link's version is that of the first page, so that what changes while the pages are read comes in the delta.
+    The link's version is that of the first page, so that what changes while the pages are read comes in the delta; with
+    `from_last` it is that of the last page, so that it does not.
     """
     check_trackable(table, options)
     started, at, number = version, 0, 1
@@ -96,7 +99,7 @@ def read_tracked(reader: Reader, table: Table, options: Options, path: str, vers
         rest = f"{options.raw}&" if options.raw else ""
         link = f"{reader.base}{path}?{rest}$skiptoken={quote(token, safe='')}"
         return Page(_document(reader, table, options, written, "", next_link=link), len(written))
-    link = _make_link(reader, options, path, _DeltaToken(started, reader.user.now))
+    link = _make_link(reader, options, path, _DeltaToken(version if from_last else started, reader.user.now))
     return Page(_document(reader, table, options, written, "", delta_link=link), len(written))
 
 

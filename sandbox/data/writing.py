@@ -12,12 +12,13 @@ from sandbox.base.clock import Clock
 from sandbox.base.errors import (
     ServiceError,
     invalid_argument,
+    is_customers_name,
     not_covered,
     payload_error,
     row_not_found,
     unknown_property,
 )
-from sandbox.base.values import encode, from_json, parse_guid
+from sandbox.base.values import encode, from_json, parse_guid, require_plain_guid
 from sandbox.data import keys
 from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.metadata.model import LOOKUPS, Column, Table
@@ -56,6 +57,7 @@ class Writer:
         self.caller = caller
         self.transaction = transaction
         self.base_currency = base_currency
+        self.inactive_refuses = False
 
     # -- bodies -------------------------------------------------------------------------------------------------------
 
@@ -86,6 +88,18 @@ class Writer:
                 continue
             changes[column.name] = fragment
         return changes
+
+    def _check_secured(self, table: Table, body: Mapping[str, Any], row_id: str, *, creating: bool) -> None:
+        """Raise 403 where a body sets a secured column, unless an administrator does."""
+        named = [name for name in table.secured if name in body and not self.caller.administrator]
+        if named:
+            code, what = ("0x8004F502", "Create") if creating else ("0x8004F507", "Update")
+            raise ServiceError(
+                403,
+                code,
+                f"User with ID {self.caller.user_id} does not have {what} permissions for the {named[0]} attribute in "
+                f"the {table.name} entity. The {table.primary_id} of the record is {row_id}",
+            )
 
     def _bind(self, table: Table, nav: str, value: Any, changes: dict[str, bytes]) -> None:
         found = table.navigation.get(nav)
@@ -118,12 +132,15 @@ class Writer:
 
     def resolve_reference(self, address: str) -> tuple[str, str]:
         """Return table and id of the existing row that an address names. Raises ServiceError."""
+        require_plain_guid(address, "an address")
         found = _REFERENCE.fullmatch(address.strip())
         if found is None:
             raise ServiceError(400, "0x80060888", f"Invalid URI: '{address}' names no row.")
         entity_set, key = found.groups()
         table = next((one for one in self.store.tables.values() if one.set == entity_set), None)
         if table is None:
+            if not is_customers_name(entity_set):
+                raise not_covered(f"'{entity_set}'")
             raise ServiceError(400, "0x80060888", f"Resource not found for the segment '{entity_set}'.")
         row_id = parse_guid(key.rpartition("=")[2] if key.lower().startswith(f"{table.primary_id}=") else key)
         if row_id is None:
@@ -142,6 +159,7 @@ class Writer:
         if row_id is None and own is not None:
             row_id = parse_guid(own)
         row_id = row_id or str(uuid4())
+        self._check_secured(table, body, row_id, creating=True)
         rows = self.store.rows[table.name]
         if row_id.encode() in rows.index:
             raise ServiceError(
@@ -232,6 +250,7 @@ class Writer:
 
     def update(self, table: Table, position: int, body: Mapping[str, Any]) -> None:
         """Change the columns a body names. Raises ServiceError, and changes nothing, where one cannot be."""
+        self._check_secured(table, body, self.store.rows[table.name].ids[position].decode(), creating=False)
         changes = self.encode_changes(table, body, creating=False)
         self.apply_changes(table, position, changes)
 

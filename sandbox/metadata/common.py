@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sandbox.metadata.model import Column, Table, parse_columns
+from sandbox.metadata.model import Column, Table
+from sandbox.metadata.notation import parse_columns
 
 _HISTORY = """
 CreatedOn | dt * | Created On

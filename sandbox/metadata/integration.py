@@ -1,7 +1,8 @@
 """Table and columns of the integration solution: companies, and a lookup to them on synchronized tables."""
 
 from sandbox.metadata.common import ACTIVE_INACTIVE, build_table
-from sandbox.metadata.model import Key, Table, parse_column
+from sandbox.metadata.model import Key, Table
+from sandbox.metadata.notation import parse_column
 
 SOLUTION = "TandemBaseIntegration"
 PUBLISHER = "tandem"

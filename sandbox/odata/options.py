@@ -63,6 +63,10 @@ def parse_pairs(query: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def _dollar(name: str) -> str:
+    return name if name.startswith("$") else f"${name}"
+
+
 def parse(query: str) -> Options:
     """Return the options of a query string. Raises ServiceError for what the service or the sandbox refuses."""
     options = Options()
@@ -78,9 +82,11 @@ def parse(query: str) -> Options:
             raise not_covered(_NOT_COVERED[lowered])
         if lowered in _IGNORED:
             continue
-        if lowered not in _KNOWN and "$" + lowered not in _KNOWN:
+        if name not in _KNOWN and (lowered in _KNOWN or "$" + lowered in _KNOWN):
+            raise not_covered(f"the query option {name} written like this; write {_dollar(lowered)}")
+        if name not in _KNOWN:
             raise query_error(f"The query parameter {name} is not supported.")
-        key = lowered if lowered.startswith("$") else "$" + lowered
+        key = name
         if key in given:
             raise query_error(
                 f"Query option '{key}' was specified more than once, but it must be specified at most once."
@@ -167,6 +173,8 @@ def _read_expand(text: str, aliases: dict[str, str]) -> list[Expand]:
                     raise query_error(f"The query option '{key}' isn't supported within $expand.")
                 given[key] = value.strip()
             _read_options(options, given)
+        if name.strip() == "*" or "/$" in name:
+            raise not_covered(f"'{name.strip()}' in $expand")
         expands.append(Expand(name.strip(), options))
     if len(expands) > 15:
         raise query_error("The number of $expand options exceeds 15.")

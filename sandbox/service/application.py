@@ -7,16 +7,19 @@ from uuid import uuid4
 import msgspec
 
 from sandbox.base import preferences
-from sandbox.base.errors import ServiceError, method_not_allowed, query_error
+from sandbox.base.asked import SIGN_IN, Asked
+from sandbox.base.errors import ServiceError, method_not_allowed
 from sandbox.base.faults import WIRE_FAULTS_AFTER, WIRE_FAULTS_BEFORE, Fault
+from sandbox.base.limits import retry_after_s
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
+from sandbox.identity import client_authentication
 from sandbox.identity.records import Grant, SignInError
 from sandbox.identity.sign_in import SignIn
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.paths import path_shape, strip_root
-from sandbox.service import discovery
+from sandbox.service import discovery, wire
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, ConnectionFault
 from sandbox.webapi.context import Context, Operation
@@ -49,10 +52,15 @@ class Application:
     def _answer_sign_in(self, request: Request) -> Response:
         directory = self.environment.directory
         name, _, rest = request.path.lstrip("/").partition("/")
+        refused = self._refuse_sign_in(request, rest)
+        if refused is not None:
+            return refused
         known = {
             "v2.0/.well-known/openid-configuration",
             "oauth2/v2.0/token",
             "oauth2/v2.0/authorize",
+            "oauth2/token",
+            "oauth2/authorize",
             "discovery/v2.0/keys",
         }
         if rest not in known:
@@ -71,26 +79,43 @@ class Application:
                     "the correct cloud. Check with your subscription administrator, this may happen if there are no "
                     "active subscriptions for the tenant.",
                 )
-            if rest == "oauth2/v2.0/token":
+            older = rest in {"oauth2/token", "oauth2/authorize"}
+            if rest in {"oauth2/v2.0/token", "oauth2/token"}:
                 if request.method != "POST":
                     raise SignInError(400, "invalid_request", 900561, "The endpoint only accepts POST requests.")  # noqa: TRY301
-                shape = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-                return _complete_headers(Response(200, tenant.issue_token(shape, request.origin)))
+                form = wire.read_token_form(request, older=older)
+                return _complete_headers(Response(200, tenant.issue_token(form, request.origin)))
             if rest == "discovery/v2.0/keys":
                 return _complete_headers(Response(200, tenant.public_keys()))
-            if rest == "oauth2/v2.0/authorize":
-                return self._answer_authorize(request, directory.sign_ins[tenant.id])
+            if rest in {"oauth2/v2.0/authorize", "oauth2/authorize"}:
+                return self._answer_authorize(request, directory.sign_ins[tenant.id], older=older)
             return _complete_headers(Response(200, tenant.openid_configuration(request.origin)))
         except SignInError as error:
             return _complete_headers(Response(error.status, error.body()))
 
-    def _answer_authorize(self, request: Request, sign_in: SignIn) -> Response:
+    def _refuse_sign_in(self, request: Request, rest: str) -> Response | None:
+        """Return the answer of the numbered refusal that a test wants here; None where it wants none."""
+        asked = Asked(
+            method=request.method,
+            shape=rest,
+            place=SIGN_IN,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            origin=request.origin,
+        )
+        fault = self.environment.faults.inject(asked)
+        return None if fault is None or fault.answer is None else _complete_headers(fault.answer(asked))
+
+    def _answer_authorize(self, request: Request, sign_in: SignIn, *, older: bool = False) -> Response:
         if request.method == "POST":
             if request.headers.get("origin", request.origin).lower() not in {request.origin, "null"}:
                 return Response(403, b"", {"Content-Type": "text/html"})
             answer = sign_in.submit(dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
         else:
-            answer = sign_in.authorize(dict(parse_qsl(request.query, keep_blank_values=True)))
+            asked = dict(parse_qsl(request.query, keep_blank_values=True))
+            answer = sign_in.authorize(client_authentication.from_older(asked) if older else asked)
         # No form-action: browsers apply it to the redirect back to the application as well.
         headers = {
             "Content-Type": "text/html; charset=utf-8",
@@ -137,6 +162,9 @@ class Application:
         answer.headers.setdefault("x-ms-service-request-id", str(uuid4()))
         answer.headers.setdefault("REQ_ID", str(uuid4()))
         answer.headers.setdefault("Cache-Control", "no-cache")
+        answer.headers.setdefault("Set-Cookie", wire.AFFINITY)
+        if environment.behavior.gzip and "gzip" in request.headers.get("accept-encoding", ""):
+            wire.compress(answer)
 
         def after_send() -> None:
             environment.request_counts.end_request()
@@ -159,7 +187,23 @@ class Application:
         user_id = caller.user_id if caller else ""
         if user_id and environment.protection.is_too_early(user_id, request.connection, request.arrived):
             environment.request_counts.increment("before_retry_after")
-        fault = environment.faults.inject(request.method, shape)
+        entity_set = shape.partition("/")[0].partition("(")[0] if request.method in WRITES else ""
+        writers = environment.request_counts.begin_write(entity_set)
+        try:
+            return self._answer_or_fail(request, path, shape, caller, grant, writers)
+        finally:
+            environment.request_counts.end_write(entity_set)
+
+    def _answer_or_fail(
+        self, request: Request, path: str | None, shape: str, caller: Caller | None, grant: Grant | None, writers: int
+    ) -> Response:
+        """Answer a request as the fault does that hits it, else by executing it. Raises ServiceError."""
+        environment = self.environment
+        user_id = caller.user_id if caller else ""
+        asked = self._describe(request, path, shape, user_id, grant, writers)
+        fault = environment.faults.inject(asked)
+        if fault is not None and fault.answer is not None:
+            return self._note_refusal(fault.answer(asked), user_id, request.connection)
         if fault is not None and fault.fault not in WIRE_FAULTS_AFTER and fault.fault != "partial_batch":
             return self._answer_fault(request, fault, user_id)
         if grant is None:
@@ -172,7 +216,9 @@ class Application:
             raise
         begun_s = time.monotonic()
         try:
-            answer = self._execute(request, path, shape, caller, fault)
+            answer = self._execute(
+                request, path, shape, Context(environment, caller, wire.root_address(request), grant), fault
+            )
             self._delay(answer)
         finally:
             environment.protection.end_request(user_id, time.monotonic() - begun_s)
@@ -196,13 +242,41 @@ class Application:
         if delay_s > 0:
             time.sleep(delay_s)
 
-    def _execute(self, request: Request, path: str | None, shape: str, caller: Caller, fault: Fault | None) -> Response:
+    def _describe(
+        self, request: Request, path: str | None, shape: str, user_id: str, grant: Grant | None, writers: int
+    ) -> Asked:
+        """Return what a fault may look at of a request to the Web API."""
+        return Asked(
+            method=request.method,
+            shape=shape,
+            path=path or request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            origin=request.origin,
+            table=self.environment.table_name(shape),
+            user_id=user_id,
+            application=grant.application if grant else "",
+            person=grant.person if grant else "",
+            writers=writers,
+        )
+
+    def _note_refusal(self, refused: Response, user_id: str, connection: int) -> Response:
+        """Return a refusal, with its wait noted for the user and its 429 counted."""
+        if refused.status == 429:
+            self.environment.request_counts.increment("throttled")
+        if user_id and "Retry-After" in refused.headers:
+            self.environment.protection.note_refusal(user_id, retry_after_s(refused.headers), connection)
+        return refused
+
+    def _execute(
+        self, request: Request, path: str | None, shape: str, context: Context, fault: Fault | None
+    ) -> Response:
         if path is None:
             raise ServiceError(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
         if len(request.path) + len(request.query) > MAX_ADDRESS_CHARS:
             raise ServiceError(414, "0x80060888", f"The address is longer than {MAX_ADDRESS_CHARS} characters.")
-        base = f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
-        dispatcher = Dispatcher(Context(self.environment, caller, base))
+        dispatcher = Dispatcher(context)
         if shape == "$batch":
             if request.method != "POST":
                 raise method_not_allowed(request.method, "$batch")
@@ -211,10 +285,8 @@ class Application:
             batch.is_partial = fault is not None and fault.fault == "partial_batch"
             response = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
-                self.environment.protection.note_refusal(caller.user_id, batch.wait_s, request.connection)
+                self.environment.protection.note_refusal(context.caller.user_id, batch.wait_s, request.connection)
             return response
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)
         with self.environment.lock:
             return dispatcher.run(operation)

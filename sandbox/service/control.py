@@ -10,17 +10,17 @@ import msgspec
 from cryptography import x509
 
 from sandbox.base.errors import ServiceError
-from sandbox.base.limits import Limits
 from sandbox.base.messages import Request, Response
 from sandbox.base.preferences import Preferences
 from sandbox.base.values import parse_guid
 from sandbox.data.row_json import row_writer
-from sandbox.environment import Credentials, Environment, Latency
+from sandbox.environment import Credentials, Environment
 from sandbox.identity.directory import OTHER_TENANT_ID
 from sandbox.identity.records import Application, Person
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.options import parse
 from sandbox.service import pages
+from sandbox.service.behavior_call import change_table, get_behavior, set_behavior
 from sandbox.service.column_call import change_column
 from sandbox.service.control_bodies import (
     JSON_HEADERS,
@@ -29,12 +29,14 @@ from sandbox.service.control_bodies import (
     describe_application,
     error_answer,
     json_answer,
+    read_faults,
     read_json,
     read_number,
     read_object,
     read_secret,
 )
 from sandbox.service.load import NotLoadable, load
+from sandbox.service.traffic_calls import get_latency, get_limits, set_latency, set_limits
 
 _BLOCK_ROWS = 5000
 
@@ -59,13 +61,16 @@ class Control:
             ("GET", "rows"): self._get_rows,
             ("POST", "reset"): self._reset,
             ("POST", "columns"): lambda request, _: change_column(self.environment, request),
+            ("POST", "tables"): lambda request, _: change_table(self.environment, request),
+            ("GET", "behavior"): lambda *_: get_behavior(self.environment),
+            ("PUT", "behavior"): lambda request, _: set_behavior(self.environment, request),
             ("POST", "load"): self._load,
             ("GET", "requests"): self._get_requests,
             ("DELETE", "requests"): self._clear_requests,
-            ("GET", "limits"): self._get_limits,
-            ("PUT", "limits"): self._set_limits,
-            ("GET", "latency"): self._get_latency,
-            ("PUT", "latency"): self._set_latency,
+            ("GET", "limits"): lambda *_: get_limits(self.environment),
+            ("PUT", "limits"): lambda request, _: set_limits(self.environment, request),
+            ("GET", "latency"): lambda *_: get_latency(self.environment),
+            ("PUT", "latency"): lambda request, _: set_latency(self.environment, request),
             ("GET", "faults"): self._get_faults,
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
@@ -171,58 +176,12 @@ class Control:
         self.environment.request_counts.clear()
         return json_answer(self.environment.request_counts.to_json())
 
-    def _get_limits(self, _: Request, __: str) -> Response:
-        limits = self.environment.protection.limits
-        return json_answer(
-            {
-                "requests": limits.requests,
-                "window_s": limits.window_s,
-                "execution_s": limits.execution_s,
-                "concurrency": limits.concurrency,
-            }
-        )
-
-    def _set_limits(self, request: Request, _: str) -> Response:
-        given = read_object(request)
-        check_names(given, "requests", "window_s", "execution_s", "concurrency")
-        now = self.environment.protection.limits
-        self.environment.protection.limits = Limits(
-            requests=int(read_number(given, "requests", now.requests)),
-            window_s=read_number(given, "window_s", now.window_s),
-            execution_s=read_number(given, "execution_s", now.execution_s),
-            concurrency=int(read_number(given, "concurrency", now.concurrency)),
-        )
-        self.environment.protection.forget_usage()
-        return self._get_limits(request, "")
-
-    def _get_latency(self, _: Request, __: str) -> Response:
-        latency = self.environment.latency
-        return json_answer(
-            {
-                "request_ms": latency.request_ms,
-                "row_read_ms": latency.row_read_ms,
-                "row_write_ms": latency.row_write_ms,
-            }
-        )
-
-    def _set_latency(self, request: Request, _: str) -> Response:
-        given = read_object(request)
-        check_names(given, "request_ms", "row_read_ms", "row_write_ms")
-        now = self.environment.latency
-        self.environment.latency = Latency(
-            read_number(given, "request_ms", now.request_ms),
-            read_number(given, "row_read_ms", now.row_read_ms),
-            read_number(given, "row_write_ms", now.row_write_ms),
-        )
-        return self._get_latency(request, "")
-
     def _get_faults(self, _: Request, __: str) -> Response:
         return json_answer(self.environment.faults.to_json())
 
     def _add_faults(self, request: Request, _: str) -> Response:
-        given = read_json(request)
         try:
-            self.environment.faults.add(given if isinstance(given, list) else [given])
+            self.environment.faults.add(read_faults(read_json(request)))
         except (ValueError, TypeError) as error:
             raise InvalidCall(str(error)) from None
         return self._get_faults(request, "")

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sandbox.base import preferences
+from sandbox.base.asked import Asked
 from sandbox.base.errors import (
     access_denied,
     method_not_allowed,
@@ -18,13 +19,14 @@ from sandbox.base.errors import (
     row_not_found,
 )
 from sandbox.base.messages import Response, json_response
-from sandbox.base.values import parse_guid
+from sandbox.base.values import parse_guid, require_plain_guid
 from sandbox.data import aggregation, keys, privileges, relations, rules, tracking
 from sandbox.data.query_functions import QueryUser
 from sandbox.data.reading import Reader
 from sandbox.data.store import Transaction
 from sandbox.data.writing import Caller, Writer
 from sandbox.environment import Environment
+from sandbox.identity.records import Grant
 from sandbox.metadata.model import LOOKUPS, Table
 from sandbox.odata import options as odata_options
 
@@ -55,18 +57,38 @@ class _NestedRows:
 class Context:
     """The environment, the caller and the Web API's root address; with the reads and writes that answers share.
 
+    `grant` is what the access token stands for.
+
     Every method expects the environment's lock to be held, and raises ServiceError where the service would refuse.
     """
 
     environment: Environment
     caller: Caller
     base: str
+    grant: Grant | None = None
+
+    def asked(self, operation: Operation, shape: str, *, in_batch: bool = False) -> Asked:
+        """Return what a fault may look at of an operation; `shape` is its path without ids."""
+        return Asked(
+            method=operation.method,
+            shape=shape,
+            path=operation.path,
+            query=operation.query,
+            headers=operation.headers,
+            body=operation.body,
+            table=self.environment.table_name(shape),
+            user_id=self.caller.user_id,
+            application=self.grant.application if self.grant else "",
+            person=self.grant.person if self.grant else "",
+            in_batch=in_batch,
+        )
 
     # -- finding rows -------------------------------------------------------------------------------------------------
 
     def find_row_id(self, table: Table, key: str) -> str:
         """Return the id of the row that a key in parentheses names: a GUID, or the values of an alternate key."""
         text = unquote(key).strip()
+        require_plain_guid(text, "an address")
         name, equals, value = text.partition("=")
         if not equals:
             found = parse_guid(text)
@@ -128,7 +150,8 @@ class Context:
             days = int(self.environment.organization_value("expirechangetrackingindays") or 0)
             page = tracking.read_changes(reader, table, options, operation.path, store.version, days)
         elif prefer.track_changes or tracking.is_tracked_page(options):
-            page = tracking.read_tracked(reader, table, options, operation.path, store.version)
+            from_last = self.environment.behavior.delta_link_from == "last"
+            page = tracking.read_tracked(reader, table, options, operation.path, store.version, from_last=from_last)
         else:
             page = reader.read_page(table, options, operation.path, positions)
         answer = json_response(page.body, prefer.applied)
@@ -148,7 +171,8 @@ class Context:
             number = tracking.count_changes(reader, table, options, self.environment.store.version, days)
         else:
             number = reader.count_rows(table, options, positions)
-        return Response(200, str(number).encode(), {"Content-Type": "text/plain"})
+        # The service's text begins with a byte order mark.
+        return Response(200, str(number).encode("utf-8-sig"), {"Content-Type": "text/plain"})
 
     def answer_row(self, operation: Operation, table: Table, row_id: str) -> Response:
         """Answer with one row; 304 where the client knows its version and asks for no annotations or expansions."""
@@ -224,13 +248,18 @@ class Context:
     def make_reader(self, prefer: preferences.Preferences) -> Reader:
         """Return a reader that answers as the caller prefers."""
         caller = self.caller
+        if not caller.administrator:
+            tables = self.environment.tables.values()
+            prefer.hidden = frozenset((one.name, name) for one in tables for name in one.secured)
         user = QueryUser(caller.user_id, caller.business_unit_id, self.environment.clock.moment(), caller.teams)
         return Reader(self.environment.store, self.base, prefer, user)
 
     def make_writer(self, transaction: Transaction) -> Writer:
         """Return a writer that acts as the caller, within a transaction."""
         environment = self.environment
-        return Writer(environment.store, environment.clock, self.caller, transaction, environment.base_currency)
+        writer = Writer(environment.store, environment.clock, self.caller, transaction, environment.base_currency)
+        writer.inactive_refuses = environment.behavior.inactive_refuses
+        return writer
 
     @staticmethod
     def read_body(operation: Operation, table: Table) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def answer(environment: Environment, steps: list[Segment], query: str, base: str
             raise query_error(f"The query parameter {name} is not supported for metadata.")
     first = steps[0]
     definitions = _Definitions(environment.tables, base, environment.clock.now())
+    definitions.null_options = environment.behavior.null_options
     if first.name == "RelationshipDefinitions":
         return definitions.answer_relationships(steps, options)
     if first.name == "GlobalOptionSetDefinitions":
@@ -103,6 +104,7 @@ class _Definitions:
         self.tables = tables
         self.base = base
         self.now = now
+        self.null_options = False
 
     def list_keys(self, table: Table) -> list[dict[str, Any]]:
         return [describe.key(table, one, self.now) for one in table.keys.values()]
@@ -277,7 +279,9 @@ class _Definitions:
                 continue
             row = _select(whole, options.select, cast or "AttributeMetadata")
             for one in options.expand:
-                found = describe.option_set(table, column) if one.name == "OptionSet" or column.choice_set else None
+                is_global = bool(column.choice_set)
+                own = one.name == "OptionSet" and not (is_global and self.null_options)
+                found = describe.option_set(table, column) if own or (one.name != "OptionSet" and is_global) else None
                 row[one.name] = found and _select(found, one.options.select, "OptionSetMetadata")
             described.append(row)
         return described

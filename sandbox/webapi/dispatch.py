@@ -20,7 +20,17 @@ from sandbox.data.store import Transaction
 from sandbox.metadata.model import Table
 from sandbox.odata import options as odata_options
 from sandbox.odata.paths import PREFIX, Segment, parse_segments
-from sandbox.webapi import csdl, customizing_answers, definitions, functions, multiple, related_rows
+from sandbox.webapi import (
+    csdl,
+    customizing_answers,
+    definitions,
+    functions,
+    merge,
+    message_filters,
+    multiple,
+    related_rows,
+    request_headers,
+)
 from sandbox.webapi.context import Context, Operation, read_document
 
 
@@ -50,9 +60,9 @@ class Dispatcher:
     # -- routing ------------------------------------------------------------------------------------------------------
 
     def _route(self, operation: Operation, transaction: Transaction) -> Response:
-        for name in ("mscrmcallerid", "callerobjectid"):
-            if name in operation.headers:
-                raise not_covered("acting on behalf of another user")
+        request_headers.check(operation.method, operation.path, operation.headers, operation.body)
+        if "//" in operation.path:
+            raise not_covered("an address with an empty step")
         steps = parse_segments(operation.path)
         if not steps:
             return self._service_document(operation)
@@ -63,14 +73,18 @@ class Dispatcher:
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
             return customizing_answers.answer(self.context, operation, steps, body, transaction)
         if first.name == "$metadata":
-            if operation.method != "GET":
-                raise method_not_allowed(operation.method, "$metadata")
+            if operation.method != "GET" or len(steps) > 1 or operation.query:
+                raise not_covered(f"'{operation.method} {operation.path}?{operation.query}'".replace("?'", "'"))
             return Response(200, csdl.build_document(self.environment.tables), {"Content-Type": "application/xml"})
         table = self.environment.sets.get(first.name)
         if table is None:
+            if first.name == message_filters.SET:
+                return message_filters.answer(self.context, operation, steps)
             action = first.name.removeprefix(PREFIX)
             if operation.method == "POST" and len(steps) == 1:
                 body = read_document(operation.body or b"{}", action)
+                if action == "Merge":
+                    return merge.answer(self.context, body, transaction)
                 answer = customizing_answers.answer_action(self.context, operation, action, body, transaction)
                 if answer is not None:
                     return answer
@@ -108,7 +122,7 @@ class Dispatcher:
 
     def _bulk(self, operation: Operation, table: Table, name: str, transaction: Transaction) -> Response:
         if operation.method != "POST":
-            raise method_not_allowed(operation.method, f"the action '{name}'")
+            raise not_covered(f"the function '{name}'")
         body = self.context.read_body(operation, table)
         return multiple.answer(self.context, table, name.removeprefix(PREFIX), body, transaction)
 

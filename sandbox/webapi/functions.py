@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import method_not_allowed, not_covered, query_error, resource_not_found, row_not_found
+from sandbox.base.errors import method_not_allowed, query_error, resource_not_found, row_not_found
 from sandbox.base.messages import JSON, Response
 from sandbox.base.values import from_json, parse_guid
 from sandbox.data import privileges, rules
@@ -16,13 +16,6 @@ from sandbox.odata.paths import Segment
 from sandbox.webapi.context import Context, Operation
 
 _EMPTY_ID = "00000000-0000-0000-0000-000000000000"
-_NOT_COVERED = re.compile(
-    r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
-    r"RetrieveEntityChanges|BulkDelete|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
-    r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|audits|annotations|"
-    r"leads|salesorders|invoices|quotes|tasks|emails|appointments|phonecalls|activitypointers|queues|subjects|"
-    r"systemuserrolescollection|teamrolescollection|teammemberships|roletemplates|workflows)"
-)
 
 
 def answer(context: Context, operation: Operation, steps: list[Segment]) -> Response:
@@ -31,9 +24,7 @@ def answer(context: Context, operation: Operation, steps: list[Segment]) -> Resp
     if len(steps) > 1 or name not in _FUNCTIONS:
         if name in _FUNCTIONS:
             raise resource_not_found(steps[1].name)
-        if _NOT_COVERED.fullmatch(name):
-            raise not_covered(f"'{name}'")
-        raise resource_not_found(steps[0].name)
+        raise resource_not_found(name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
     document = _FUNCTIONS[name](context, _read_arguments(operation, steps[0].key or ""))

@@ -22,7 +22,7 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
         raise ServiceError(400, "0x80040203", "DeleteMultiple has not yet been implemented.")
     if action not in _ACTIONS:
         raise not_covered(f"the action '{action}'")
-    if not table.bulk:
+    if not table.takes_bulk:
         raise ServiceError(
             400, "0x80040800", f"The '{action}' method does not support entities of type '{table.name}'."
         )
@@ -31,10 +31,14 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
         ids = [context.create_row(table, target, None, transaction) for target in targets]
         odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
         return Response(200, msgspec.json.encode({"@odata.context": odata_context, "Ids": ids}), {"Content-Type": JSON})
+    if action == "UpdateMultiple":
+        _require_rows(context, table, targets)
     writer = context.make_writer(transaction)
     seen: set[str] = set()
     for given in targets:
         target = given
+        if action == "UpsertMultiple":
+            _refuse_key_columns(target)
         try:
             row_id = _find_target_id(table, target, context)
         except keys.NoSuchRow as missing:
@@ -53,6 +57,25 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
         if row_id is not None:
             seen.add(row_id)
     return Response(204)
+
+
+def _require_rows(context: Context, table: Table, targets: list[dict[str, Any]]) -> None:
+    """Raise ServiceError, with all ids in one message, where rows to update are not there."""
+    index = context.environment.store.rows[table.name].index
+    ids = [parse_guid(one.get(table.primary_id)) for one in targets if "@odata.id" not in one]
+    missing = [one for one in ids if one is not None and one.encode() not in index]
+    if len(missing) == 1:
+        raise row_not_found(table.name, missing[0])
+    if missing:
+        raise ServiceError(404, "0x80040217", f"{table.schema_name} With Ids = {', '.join(missing)} Do Not Exist")
+
+
+def _refuse_key_columns(target: Mapping[str, Any]) -> None:
+    """Raise ServiceError where an upsert by key has the key's columns in its body as well."""
+    _, bracket, key = str(target.get("@odata.id", "")).partition("(")
+    columns = {piece.partition("=")[0].strip() for piece in key.split(",")} if bracket and "=" in key else set()
+    if columns & set(target):
+        raise ServiceError(500, "0x80040216", "An unexpected error occurred.")
 
 
 def _read_targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -43,6 +43,8 @@ def fingerprint(
         "fields": [[field[name] for name in _COMPARED] for field in fields],
     }  # fmt: skip
     # What most mappings do not have is left out, so that theirs stays what it was before there was such a thing.
+    if mapping.day_zone:
+        content["day_zone"] = mapping.day_zone
     if rewritten := [field for field in fields if field["rules"] != []]:
         content["rules"] = [
             [str(field[name]) for name in ("id", "rules", "transformation_direction")] for field in rewritten

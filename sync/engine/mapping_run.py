@@ -31,6 +31,7 @@ from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired, Invalid
 from jobs import outcomes
 from jobs.running.context import Checkpoint
+from sync.engine import first_read
 from sync.engine.adoption import adopt_existing
 from sync.engine.chunk import Chunk
 from sync.engine.column_changes import asks_for_gone_column
@@ -149,13 +150,12 @@ class MappingRun(Run):
     def _read_changes(self) -> None:
         """Compare the pairs of rows that changed in Dataverse; in a full run of all rows."""
         resume, deletions = self.context.resume, self.watches_deletions
-        reads = self.reads_from_dataverse or deletions
-        if not reads or (self.restricted and not self.full and not resume["link"]):
+        if not (self.reads_from_dataverse or deletions) or (self.restricted and not self.full and not resume["link"]):
             return
         link = resume.get("next") or resume["link"] or None
         tracked, columns = self.worker.table_info.change_tracking, [] if deletions else self.worker.columns
         try:
-            for page in self.gateway.scan(self.mapping, columns, link=link, track_changes=tracked):
+            for page in first_read.scan(self.gateway, self.mapping, columns, link, tracked, self.started):
                 if not self.full:
                     self.ignored_rows.list_again(page)
                 self._process_page(replace(page, rows=[]) if deletions else page)

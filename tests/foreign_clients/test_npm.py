@@ -1,7 +1,7 @@
-"""The npm package dynamics-web-api drives the sandbox from a Node script.
+"""The npm packages dynamics-web-api and @odata/client drive the sandbox from Node scripts.
 
-The package is not part of the project: it is installed by its lock file (versions and hashes) into the user's cache
-when node and npm are there, and the test says why when it is left out.
+They are not part of the project: they are installed by their lock file (versions and hashes) into the user's cache when
+node and npm are there, and the test says why when it is left out.
 """
 
 import fcntl
@@ -49,11 +49,12 @@ def installed() -> Path:
     return cache
 
 
-def test_every_step_of_the_npm_script_succeeds(installed: Path, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("name", ["witness.mjs", "odata.mjs"])
+def test_every_step_of_the_npm_script_succeeds(installed: Path, sandbox: Sandbox, name: str) -> None:
     form = {"grant_type": "password", "username": sandbox.admin_user, "password": sandbox.admin_password}
     token = ask_token(sandbox, plain_session(sandbox), **form).json()["access_token"]
-    script = installed / "witness.mjs"
-    shutil.copy(HERE / "witness.mjs", script)
+    script = installed / name
+    shutil.copy(HERE / name, script)
     ran = subprocess.run(
         ["node", str(script)],
         input=json.dumps({"url": sandbox.environment_url, "token": token}),
@@ -62,5 +63,5 @@ def test_every_step_of_the_npm_script_succeeds(installed: Path, sandbox: Sandbox
     )  # fmt: skip
     steps = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [f"{one['name']}: {one['error']}" for one in steps if not one["ok"]] == [], ran.stderr
-    assert len(steps) == (HERE / "witness.mjs").read_text().count("\nstep(")
+    assert len(steps) == (HERE / name).read_text().count("\nstep(")
     assert ran.returncode == 0, ran.stderr

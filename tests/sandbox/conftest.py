@@ -74,6 +74,12 @@ class Api:
         return answer.status_code, answer.json()["error"]["code"].lower()
 
 
+def counted(answer: requests.Response) -> int:
+    """Return the number in an answer to /$count, whose text begins with a byte order mark."""
+    assert answer.status_code == 200, answer.text
+    return int(answer.content.decode("utf-8-sig"))
+
+
 def api_of(sandbox: Sandbox, **form: str) -> Api:
     session = plain_session(sandbox)
     answer = ask_token(sandbox, session, **form)

@@ -45,7 +45,7 @@ _SETTINGS = {
     "--conflicts": "conflicts", "--deletion": "deletion", "--blanks": "blanks", "--every": "every",
     "--only-coupled": "only_coupled", "--multi-company": "multi_company", "--template": "template",
     "--insert-values": "insert_values", "--stop-above": "stop_above", "--stop-coupled-above": "stop_coupled_above",
-    "--stop-deleted-above": "stop_deleted_above",
+    "--stop-deleted-above": "stop_deleted_above", "--day-zone": "day_zone",
 }  # fmt: skip
 """What mapping set changes: the word, and its name among the options."""
 
@@ -83,6 +83,9 @@ class Command(MappingFileCommand):
         parser.add_argument("--every", type=int, metavar="MINUTES", help="How often it is synchronized.")
         parser.add_argument("--only-coupled", choices=("yes", "no"), help="Synch. Only Coupled Records.")
         parser.add_argument("--multi-company", choices=("yes", "no"), help="Multi-Company Synchronization Enabled.")
+        parser.add_argument(
+            "--day-zone", metavar="ZONE", help='Whose midnights dates are, like Europe/Berlin; "" for the site.'
+        )
         parser.add_argument("--template", metavar="CODE", help='The template for new records here; "" for none.')
         parser.add_argument("--insert-values", metavar="JSON", help="What new Dataverse rows get, {column: value}.")
         parser.add_argument(
@@ -368,6 +371,7 @@ def _changes(mapping: IntegrationTableMapping, options: dict[str, Any]) -> edit.
         blanks=options["blanks"],
         every_minutes=options["every"],
         template=options["template"],
+        day_zone=options["day_zone"],
         brakes=None if limits == (None, None, None) else brakes,
         insert_values=None if options["insert_values"] is None else read_json(options["insert_values"]) or {},
     )

@@ -229,6 +229,7 @@ MAPPINGS = st.builds(
     deletion_conflict=st.sampled_from(["", "restore", "uncouple"]), multi_company=st.booleans(),
     brakes=st.fixed_dictionaries({}, optional={"created": st.integers(0, 9), "created_percent": st.integers(0, 100)}),
     synch_after_coupling=st.booleans(), create_new=st.booleans(), blank_is_no_match=st.booleans(),
+    day_zone=st.sampled_from(["", "Europe/Berlin"]),
     scheduled=st.none() | st.booleans(), every_minutes=st.integers(1, 1440),
     inactivity_timeout_minutes=st.integers(0, 525_600), late_after_minutes=st.integers(1, 10_080),
     position=st.none() | NUMBERS,

@@ -7,6 +7,7 @@ import pytest
 
 from core.vocabulary import CompareAs
 from coupling.couplings import services
+from coupling.mappings.edit import Changes, change_mapping
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.running.waiting import run_to_end
@@ -75,3 +76,24 @@ def test_records_are_matched_by_the_day_that_people_see(
     job = run_to_end(services.start_coupling(mapping=subscriptions, criteria=given, synchronize=False))
     assert job.counters["coupled"] == 1, job.message
     assert Coupling.objects.get(mapping=subscriptions).local_id == made.system_id
+
+
+AUCKLAND = "2024-03-31T11:00:00Z"
+"""Midnight of April 1st in Auckland, where noon in UTC is the day after."""
+
+
+@pytest.mark.parametrize("behavior", [USERS], indirect=True)
+def test_the_zone_of_a_mapping_says_whose_midnights_count(
+    subscriptions: IntegrationTableMapping, remote: Sandbox, behavior: str
+) -> None:
+    change_mapping(mapping=subscriptions, changes=Changes(day_zone="Pacific/Auckland"))
+    remote.load({"accounts": [{"accountnumber": "S1", "name": "Alder", "new_startson": AUCKLAND}]})
+    here = {"company": subscriptions.company, "name": "Birch"}
+    Subscription.objects.create(number="S2", starts_on=date(2024, 4, 1), **here)
+    assert counters(synchronize(subscriptions)) == {"inserted": 2}
+    assert Subscription.objects.get(number="S1").starts_on == date(2024, 4, 1)
+    assert row_of(remote, "S2")["new_startson"] == AUCKLAND
+    assert set(counters(synchronize(subscriptions))) <= {"unchanged"}
+    # Another zone reads other days: so everything is compared again.
+    change_mapping(mapping=subscriptions, changes=Changes(day_zone=""))
+    assert synchronize(subscriptions).plan == "full"
