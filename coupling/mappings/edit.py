@@ -117,13 +117,10 @@ def apply_changes(mapping: IntegrationTableMapping, changes: Changes, columns: C
         _check_direction(mapping, values["direction"])
     if "every_minutes" in values:
         _check_interval(values["every_minutes"])
-<<<<<<< HEAD
     if "late_after_minutes" in values:
         _check_lateness(values["late_after_minutes"])
-=======
     if values.get("day_zone"):
         check_zone(values["day_zone"])
->>>>>>> real
     if values.get("template"):
         values["template"] = check_template(mapping, values["template"])
     before = {name: getattr(mapping, name) for name in values}
