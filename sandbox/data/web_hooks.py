@@ -25,7 +25,8 @@ from sandbox.data.writing import Caller
 from sandbox.metadata.eventing import AFTER_OPERATION, ASYNCHRONOUS, AUTH_HEADER, AUTH_KEY, AUTH_QUERY, WEB_HOOK
 from sandbox.metadata.model import Table
 
-MESSAGES = ("Create", "Update", "Delete")
+_EVERYWHERE = ("Create", "Update", "Delete", "Retrieve", "RetrieveMultiple", "Upsert")
+_BULK = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 STEPS, ENDPOINTS = "sdkmessageprocessingstep", "serviceendpoint"
 TIMEOUT_S = 60
 """The service gives up on a call after a minute."""
@@ -212,7 +213,7 @@ def _context(
 
 def add_message_filters(store: Store, table: Table, transaction: Transaction) -> None:
     """Add the rows that say which messages a table has."""
-    for message in MESSAGES:
+    for message in _messages_of(table):
         known = _row_id(message)
         if known not in store.rows["sdkmessage"].index:
             store.insert("sdkmessage", known, {"name": f'"{message}"'.encode()}, transaction)
@@ -225,11 +226,16 @@ def add_message_filters(store: Store, table: Table, transaction: Transaction) ->
 
 
 def remove_message_filters(store: Store, table: Table, transaction: Transaction) -> None:
-    """Remove a deleted table's messages."""
+    """Remove a table's messages."""
     rows = store.rows["sdkmessagefilter"]
-    for message in MESSAGES:
+    for message in (*_EVERYWHERE, *_BULK):
         if (position := rows.index.get(_row_id(f"{message} of {table.name}"))) is not None:
             store.delete("sdkmessagefilter", position, transaction)
+
+
+def _messages_of(table: Table) -> tuple[str, ...]:
+    """Return what is done to a table; many rows at once not to every kind of it."""
+    return (*_EVERYWHERE, *(_BULK if table.takes_bulk else ()))
 
 
 def _row_id(what: str) -> bytes:

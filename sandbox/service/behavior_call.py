@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from sandbox.base.messages import Request, Response
+from sandbox.data import web_hooks
+from sandbox.data.store import Transaction
 from sandbox.environment import Environment
 from sandbox.metadata.model import TABLE_TYPES
 from sandbox.service.control_bodies import InvalidCall, check_names, json_answer, read_object
@@ -32,5 +34,8 @@ def change_table(environment: Environment, request: Request) -> Response:
     if given.get("type") not in TABLE_TYPES:
         raise InvalidCall(f"A table is one of {', '.join(TABLE_TYPES)}.")
     with environment.lock:
+        transaction = Transaction()
+        web_hooks.remove_message_filters(environment.store, table, transaction)
         table.table_type = str(given["type"])
+        web_hooks.add_message_filters(environment.store, table, transaction)
     return json_answer({"table": table.name, "type": table.table_type})

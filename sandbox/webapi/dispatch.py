@@ -26,7 +26,6 @@ from sandbox.webapi import (
     definitions,
     functions,
     merge,
-    message_filters,
     multiple,
     related_rows,
     request_headers,
@@ -78,8 +77,6 @@ class Dispatcher:
             return Response(200, csdl.build_document(self.environment.tables), {"Content-Type": "application/xml"})
         table = self.environment.sets.get(first.name)
         if table is None:
-            if first.name == message_filters.SET:
-                return message_filters.answer(self.context, operation, steps)
             action = first.name.removeprefix(PREFIX)
             if operation.method == "POST" and len(steps) == 1:
                 body = read_document(operation.body or b"{}", action)
