@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.refusals import registry
 from sandbox.testing import running
 from tests.sandbox.conftest import Api, api_of
 from tests.sandbox.test_customizing import column, create_definition, lookup, table
@@ -161,3 +162,25 @@ def test_a_new_user_is_let_in_later_and_definitions_are_read_by_privilege() -> N
         assert app.refusal("GET", "EntityDefinitions(LogicalName='account')?$select=LogicalName")[0] == 403
         be(admin, metadata_privileges=False)
         assert app.get("EntityDefinitions(LogicalName='account')?$select=LogicalName")["LogicalName"] == "account"
+
+
+CODES = [
+    (1, "POST", 400, "0x80044195"), (3, "POST", 429, "0x80071151"), (4, "POST", 503, "0x80071151"),
+    (5, "POST", 503, "0x80048d3d"), (6, "POST", 500, "0x80040216"), (7, "GET", 404, "0x80041102"),
+    (8, "GET", 404, "0x80060888"), (9, "POST", 400, "0x80048d19"), (10, "POST", 400, "0x80047013"),
+    (11, "POST", 400, "0x80044363"), (12, "POST", 400, "0x80040237"), (13, "POST", 400, "0x80072042"),
+    (14, "POST", 400, "0x8004f510"),
+]  # fmt: skip
+"""Number on demand, method, status, code."""
+
+
+def test_each_refusal_of_customizing_has_the_services_status_and_code(unkind: Api) -> None:
+    for number, method, status, code in CODES:
+        unkind.sandbox.control("POST", "faults", [{"refusal": number, "path": "accounts"}])
+        assert unkind.refusal(method, "accounts", **({"json": {"name": "x"}} if method == "POST" else {})) == (
+            status, code,
+        ), number  # fmt: skip
+    unkind.sandbox.control("POST", "faults", [{"refusal": 2, "path": "EntityDefinitions"}])
+    assert unkind.send("POST", "EntityDefinitions", json=table("new_Bank")).status_code == 204
+    assert unkind.refusal("GET", BANK)[0] == 404, "accepted, and nothing made of it"
+    assert {number for number, *_ in CODES} | {2} == set(range(1, 15)) == {n for n in registry.known() if n < 15}
