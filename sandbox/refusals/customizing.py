@@ -75,7 +75,8 @@ REFUSALS: tuple[Refusal, ...] = (
         ErrorAnswer(
             404,
             "0x80041102",
-            "The entity with a name = 'tandem_company' with namemapping = 'Logical' was not found in the MetadataCache.",
+            "The entity with a name = 'tandem_company' with namemapping = 'Logical' was not found in the "
+            "MetadataCache.",
         ),
         strikes=_is_read,
     ),
@@ -91,10 +92,10 @@ REFUSALS: tuple[Refusal, ...] = (
         ErrorAnswer(
             400,
             "0x80048d19",
-            "Error identified in Payload provided by the user for Entity :'{table}', For more information on this error "
-            "please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  InnerException : "
-            "Microsoft.OData.ODataException: An undeclared property 'tandem_CompanyId' which only has property "
-            "annotations in the payload but no property value was found in the payload.",
+            "Error identified in Payload provided by the user for Entity :'{table}', For more information on this "
+            "error please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  "
+            "InnerException : Microsoft.OData.ODataException: An undeclared property 'tandem_CompanyId' which only "
+            "has property annotations in the payload but no property value was found in the payload.",
         ),
     ),
     _write(
@@ -120,8 +121,8 @@ REFUSALS: tuple[Refusal, ...] = (
         ErrorAnswer(
             400,
             "0x80072042",
-            "This environment doesn't allow unmanaged customizations. This was a choice made by your admin, and certain "
-            "actions won't be available or will be view only.",
+            "This environment doesn't allow unmanaged customizations. This was a choice made by your admin, and "
+            "certain actions won't be available or will be view only.",
         ),
     ),
     Refusal(
