@@ -127,10 +127,13 @@ def _currency(work: Enabling) -> Result:
 # -- what an administrator makes -------------------------------------------------------------------------------------
 
 _THERE = {
+    "customizations": "Nothing has to be customized.",
     "solution": f"{SOLUTION} is installed.",
     "tables": "They come with the solution; the step Requirements reads them.",
     "role": "It comes with the solution.",
     "user": "The application has its user.",
+    "check": "Nothing was made.",
+    "self-test": "The step Requirements asks the same.",
 }
 
 
@@ -146,7 +149,7 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
             warns = check.get("state") == "warning"
             return Result(check["message"], check.get("fix", ""), "attention" if warns else "skipped")
         found = step.run(work.preparation)
-        if step.name == preparing.STEPS[-1].name:  # from here on the application works as its own user
+        if step.name == preparing.USER:  # from here on the application works as its own user
             work.found.pop("missing", None)
             work.found.pop("who", None)
         return found

@@ -14,8 +14,8 @@ from connection_setup.checks import services as checks
 from connection_setup.checks.batch import Answers
 from connection_setup.connection import clients, settings, state
 from connection_setup.models import AdministratorSignIn
+from connection_setup.provisioning.client import Definer
 from connection_setup.provisioning.preparation import Preparation
-from connection_setup.provisioning.solution import Definer
 from connection_setup.provisioning.steps import Result, StepFailed
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import CannotDecrypt

@@ -22,6 +22,7 @@ STEP_MARKS = {
     "attention": "warning",
     "skipped": "-      ",
     "waiting": "ERROR  ",
+    "later": "waits  ",
     "failed": "ERROR  ",
 }
 
