@@ -9,6 +9,7 @@ from django.utils import timezone
 from connection_setup import alert_facts, captions, hooks
 from connection_setup.captions import TITLE
 from connection_setup.connection import state
+from connection_setup.enabling import job_page, preparation_job, preparing
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
 from connection_setup.models import AssistedSetup, Dynamics365Connection
@@ -17,6 +18,7 @@ from connection_setup.secrets import credentials
 from connection_setup.setup.notices import environment_changed_notice
 from core.roles import Can, may
 from jobs import registry
+from jobs.models import Type
 from masterdata.models import Company
 from ui.cells import text_of, time_ago
 from ui.kit import Action, Cell, FactBox, Link, Notice, State, Status
@@ -143,6 +145,10 @@ def register() -> None:
     role_center_notice(expiry_notice)
     role_center_part(connection_part, position=30)
     registry.on_tick(sign_in.drop_expired)
+    registry.register(Type.PREPARATION, preparation_job.prepare, label="prepare the environment")
+    registry.on_ended(preparing.forget_sign_ins)
+    registry.job_tabs(job_page.tabs)
+    registry.job_actions(job_page.actions)
 
 
 def _guide_status(company: Company) -> Status:

@@ -43,6 +43,7 @@ urlpatterns = [
     path(f"{_PAGE}default-setup/", action_views.default_setup, name="default-setup"),
     path(f"{_PAGE}synchronize-modified/", action_views.synchronize_modified, name="synchronize-modified"),
     path(f"{_PAGE}integration-solutions/", deployed_views.solutions, name="solutions"),
+    path(f"{_PAGE}integration-solutions/file/", deployed_views.solution_file, name="solution-file"),
     path(f"{_PAGE}integration-user-roles/", deployed_views.user_roles, name="user-roles"),
     path(f"{_PAGE}owning-team-roles/", deployed_views.team_roles, name="team-roles"),
     path(f"{_PAGE}toggle/", setup_views.toggle, name="toggle"),

@@ -22,14 +22,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup.connection import state
-from connection_setup.enabling.steps import PREPARED, RULES, STEPS
+from connection_setup.enabling import preparing
+from connection_setup.enabling.steps import BY_JOB, PREPARED, RULES, STEPS
 from connection_setup.enabling.work import Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
-from connection_setup.provisioning import sign_in, steps
+from connection_setup.provisioning import preparation, sign_in, steps
 from connection_setup.provisioning.steps import StepReport
 from core.refusals import Refusal
+from dataverse.errors import SignInError
 from masterdata.models import Company
 
+JOB = "job"
+"""What a step waits for that a job takes: the page only shows it."""
 RUN_LIFETIME = timedelta(hours=1)
 """After this time a run starts over, since what it found may be out of date."""
 
@@ -102,10 +106,25 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
 
     session_key: the browser session, whose administrator's sign-in is used where objects are missing; the company's
     sign-ins are dropped once the connection is enabled. Where two requests take the same step, the first one's report
-    counts; nothing is made twice.
+    counts; nothing is made twice. What is made with an administrator's sign-in, a job makes: the step waits for it.
     """
     if run.ended_at is not None:
         return None
+    signed_in = _signed_in(run.company, session_key)
+    step = steps.next_step(STEPS, step_reports(run))
+    if step is not None and _is_for_a_job(run, step.name, signed_in):
+        if signed_in is not None:
+            preparing.start(signed_in, user=user, run=run)
+        return StepReport(step.name, step.caption, steps.WAITING, "A job prepares the environment.", "", JOB)
+    return _take(run, user=user, signed_in=signed_in, in_job=False)
+
+
+def take_in_job(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None) -> StepReport | None:
+    """Take the next step as take_next_step does, in the job. Raises what the job itself waits for (is_temporary)."""
+    return _take(run, user=user, signed_in=signed_in, in_job=True)
+
+
+def _take(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None, in_job: bool) -> StepReport | None:
     connection = state.connection_of(run.company)
     if connection.enabled:  # the process that enabled it was stopped before it stored that
         _end_enabled(run)
@@ -118,11 +137,17 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
         return None
     work = Enabling(
         run.company, user=user, interactive=True, with_defaults=run.with_defaults, found=dict(run.found),
-        signed_in=_signed_in(run.company, session_key),
+        signed_in=signed_in,
     )  # fmt: skip
     if work.version != run.settings_of:  # they were changed after connection_of above
         return None
-    report, _ = steps.run_step(step, work)
+    report, error = steps.run_step(step, work)
+    if in_job and error is not None and steps.is_temporary(error):
+        _store(run, run.steps, work.found)
+        raise error
+    if isinstance(error, SignInError) and signed_in is not None and _asks_administrator(step.name):
+        sign_in.forget(signed_in)
+        report = steps.sign_in_over(step)
     _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found)
     if report.state == steps.FAILED and step.name in RULES:
         state.store_report(work.connection, work.report)
@@ -139,6 +164,11 @@ def take_all_steps(run: EnablingRun, *, user: Any, session_key: str | None = Non
         if not report.ended:
             break
     return last
+
+
+def store_report(run: EnablingRun, report: StepReport) -> None:
+    """Store a report that another rule made of a step's."""
+    _store(run, steps.to_json(steps.with_report(step_reports(run), report)), run.found)
 
 
 def pause(run: EnablingRun) -> None:
@@ -188,6 +218,18 @@ def _is_current(run: EnablingRun, changed_at: datetime) -> bool:
     """Whether the run is open, about these settings, and younger than RUN_LIFETIME."""
     young = run.began_at > timezone.now() - RUN_LIFETIME
     return run.ended_at is None and run.settings_of == changed_at and young
+
+
+def _is_for_a_job(run: EnablingRun, name: str, signed_in: AdministratorSignIn | None) -> bool:
+    """Return whether a job takes a step: one is under way, or it makes what only an administrator may make."""
+    if preparing.open_job(run.company) is not None:
+        return True
+    return name in BY_JOB and signed_in is not None and "there" not in run.found
+
+
+def _asks_administrator(name: str) -> bool:
+    """Return whether a step signs in as the administrator, where somebody signed in."""
+    return name in PREPARED and name != preparation.SELF_TEST
 
 
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:

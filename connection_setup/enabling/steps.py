@@ -18,13 +18,14 @@ from connection_setup.enabling.work import Enabling
 from connection_setup.provisioning import company_objects, consent, sign_in
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning.preparation import Preparation
-from connection_setup.provisioning.steps import Result, Step, StepFailed
+from connection_setup.provisioning.steps import ADMINISTRATOR as ADMINISTRATOR
+from connection_setup.provisioning.steps import SIGN_IN_OVER, Result, Step, StepFailed
 from connection_setup.types import SOLUTION, Check
 from core.refusals import Refusal
 from dataverse.errors import AdministrationMode, EnvironmentDisabled, NotAMember
 
-CONSENT, ADMINISTRATOR = "consent", "administrator"
-"""What a step waits for: the reason of its report."""
+CONSENT = "consent"
+"""What a step waits for, beside ADMINISTRATOR: the reason of its report."""
 
 
 def _together(*results: Result) -> Result:
@@ -143,6 +144,8 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
     def run(work: Enabling) -> Result:
         missing = work.missing_objects
         if work.preparation is None and missing is not None:  # the sign-in was dropped or is over
+            if "preparation" in work.found:
+                return Result(*SIGN_IN_OVER, "waiting", ADMINISTRATOR)
             return _wait_for_administrator(work, missing)
         if work.preparation is None or "there" in work.found:
             check = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
@@ -283,3 +286,5 @@ RULES = frozenset(
 """Steps that only read: what fails in them is a check."""
 PREPARED = frozenset({"administrator", *(step.name for step in preparing.STEPS[1:])})
 """Steps that an administrator takes where something is missing."""
+BY_JOB = PREPARED - {"administrator"}
+"""Steps that make something with an administrator's sign-in, which takes minutes: a job takes them."""

@@ -28,6 +28,9 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     run = enabling.current_run(connection.company)
     if run is None:
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
+    if run.ended_at is not None and request.method != "POST" and htmx_of(request):  # the page waited for the job
+        messages.success(request, success_text(run))
+        return render.redirect(request, run.done_url)
     if request.method != "POST" or run.ended_at is not None:
         return render.page(request, page.page(request, connection, run, in_progress=is_in_progress(request, run)))
     if enabling.waiting_for(run) == CONSENT and not consent.is_given(connection):
@@ -93,8 +96,8 @@ def take_steps(
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if report.state == steps.FAILED:
         enabling.pause(run)
-    if not htmx:
-        return HttpResponseRedirect(run.page_url)
+    if not htmx or report.reason == enabling.JOB:
+        return render.redirect(request, run.page_url)
     return render.page(request, page.page(request, connection, run, in_progress=report.ended))
 
 

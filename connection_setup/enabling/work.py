@@ -97,7 +97,9 @@ class Enabling:
     @cached_property
     def preparation(self) -> Preparation | None:
         """Return what an administrator's steps work with; None where nobody signed in."""
-        return Preparation(self.signed_in, self.connection) if self.signed_in is not None else None
+        if self.signed_in is None:
+            return None
+        return Preparation(self.signed_in, self.connection, self.found.setdefault("preparation", {}))
 
     @property
     def reader(self) -> Dataverse | Definer:

@@ -71,6 +71,7 @@ def _customizations(work: Preparation) -> Result:
     work.memory["languages"] = [found.base, list(found.provisioned)]
     work.memory["blocked"] = verification.is_blocked(work.client)
     if work.memory["blocked"]:
+        work.memory["sales"] = "product" in tables.tables_with_company(work.client)
         missing = verification.missing_customizations(work.client)
         if missing:
             verb = "is" if len(missing) == 1 else "are"
@@ -161,7 +162,8 @@ def _members(work: Preparation) -> Result:
     return Result(added, failed, "attention" if failed else "done")
 
 
-USER = "user"
+USER, SELF_TEST = "user", "self-test"
+"""Names of steps: from the first on the application has its user; the other signs in as the application."""
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
 
 STEPS: tuple[Step[Preparation], ...] = (
@@ -172,7 +174,7 @@ STEPS: tuple[Step[Preparation], ...] = (
     Step("role", "Security role", _role),
     Step(USER, "Application user", _user),
     Step("check", "Check of what was made", _check),
-    Step("self-test", "Self-test of the application", _self_test),
+    Step(SELF_TEST, "Self-test of the application", _self_test),
 )
 
 

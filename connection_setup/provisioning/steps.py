@@ -22,6 +22,13 @@ after which it is taken again (`reason`: "locked" or "later"); failed.
 DONE: State = "done"
 WAITING: State = "waiting"
 COMES_LATER: State = "later"
+ADMINISTRATOR = "administrator"
+"""Reason of a step that waits for an administrator's sign-in."""
+SIGN_IN_OVER = (
+    "The administrator's sign-in is over, and this step needs it.",
+    "Sign in with administrator user again; the preparation goes on by itself then.",
+)
+"""Message and fix of such a step, once the preparation has begun."""
 LOCKED = "locked"
 """Reason of a step that waits until somebody else has stopped customizing the environment."""
 FAILED: State = "failed"
@@ -124,3 +131,8 @@ def run_step(step: Step[Work], work: Work) -> tuple[StepReport, Exception | None
 def is_temporary(error: Exception) -> bool:
     """Return whether a step failed by what a job waits for: a limit of the service, or that it does not answer."""
     return isinstance(error, Throttled) or (isinstance(error, Unavailable) and error.repeat)
+
+
+def sign_in_over(step: Step[Work]) -> StepReport:
+    """Return the report of a step that waits for an administrator, whose sign-in has ended."""
+    return StepReport(step.name, step.caption, WAITING, *SIGN_IN_OVER, ADMINISTRATOR)
