@@ -12,7 +12,7 @@ from connection_setup.connection import state
 from connection_setup.enabling import job_page, preparation_job, preparing
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
-from connection_setup.models import AssistedSetup, Dynamics365Connection
+from connection_setup.models import AssistedSetup, DataverseConnection, Dynamics365Connection
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
 from connection_setup.setup.notices import environment_changed_notice
@@ -158,17 +158,23 @@ def _guide_status(company: Company) -> Status:
     return assisted_setup.COMPLETED if completed else assisted_setup.NOT_COMPLETED
 
 
+def _answered_anywhere(question: str) -> bool:
+    """Return whether a question about the site was answered, in whatever company."""
+    return DataverseConnection.objects.filter(answers__has_key=question).exists()
+
+
 ENCRYPTION_QUESTION = hooks.Question(
     "encryption",
     encryption.QUESTION,
     "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. Yes "
     "gives them a separate key; the next page asks for it, or makes one. No leaves this as it is: you can enable "
     "encryption later under Encryption Management.",
-    applies=lambda _connection: bool(encryption.pending_question()),
+    applies=lambda _connection: bool(encryption.pending_question()) and not _answered_anywhere("encryption"),
     yes_url=lambda company: company_url("connection_setup:encryption-enable", company),
     no="Data encryption stays as it is. You can enable it at any time under Encryption Management.",
     order=10,
     needs=Can.ADMINISTER_ALL,
+    after_each_test=False,
 )
 
 

@@ -162,7 +162,11 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
     again = run is not None and enabling.failed_by_administrator(run, _session_key(request))
     administrator_sign_in.drop(owner, _session_key(request))
     if run is not None and again:
-        messages.success(request, "The administrator's sign-in is forgotten. Try again to continue without it.")
+        if run.found.get("missing"):
+            enabling.ask_again(run)
+            messages.success(request, "The administrator's sign-in is forgotten. Sign in with another account.")
+        else:
+            messages.success(request, "The administrator's sign-in is forgotten. Try again to continue without it.")
         return HttpResponseRedirect(run.page_url)
     messages.success(request, "The administrator's sign-in is forgotten.")
     return HttpResponseRedirect(company_url("connection_setup:setup", owner))

@@ -67,7 +67,9 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             ).url
         except ConfigurationError as error:
             raise Refusal.because(error, field="environment_url") from None
-    moved = [label for label, new in _secret_recipients(connection).items() if recipients[label] not in ("", new)]
+    left = not connection.environment_url and recipients["Environment URL"] != ""
+    now = {} if left else _secret_recipients(connection)
+    moved = [label for label, new in now.items() if recipients[label] not in ("", new)]
     kind = AuthenticationType(connection.authentication_type)
     label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
     # A private key is never sent anywhere, so a certificate may be used for another place.
@@ -79,8 +81,10 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             f"Enter the {label} again.",
             field=column,
         )
+    if left:  # nothing is sent any more; what was entered for that place goes to no other one
+        _forget_secrets(connection)
     if moved:
-        _forget_others(connection, kind)
+        _forget_secrets(connection, but=kind)
     if (
         _secret_recipients(connection)["Environment URL"] != recipients["Environment URL"]
         and "sandbox_ca_file" not in values
@@ -108,11 +112,11 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
     connection.changed_at = timezone.now()
 
 
-def _forget_others(connection: DataverseConnection, kind: AuthenticationType) -> None:
-    """Drop the secrets of the types not in use: they were entered for the place before, so they go to no other one."""
-    for other in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
-        if other is not kind:
-            setattr(connection, credentials.SECRET_COLUMNS[other], b"")
+def _forget_secrets(connection: DataverseConnection, *, but: AuthenticationType | None = None) -> None:
+    """Drop the secrets that are sent, but one type's: they were entered for the place before, and go to no other."""
+    for one in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
+        if one is not but:
+            setattr(connection, credentials.SECRET_COLUMNS[one], b"")
 
 
 def _secret_recipients(connection: DataverseConnection) -> dict[str, str]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.enabling import preparing
 from connection_setup.enabling import run as enabling
-from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, STEPS
+from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, PREPARED, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent, languages, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
@@ -116,6 +116,9 @@ def ways_on(run: EnablingRun, failed: StepReport) -> tuple[Action, ...]:
     """Return what leads on from a failed step, beside trying again."""
     company = run.company
     ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
+    if failed.name in PREPARED and run.found.get("missing"):
+        forget = company_url("connection_setup:administrator-forget", company)
+        ways = (Action("Sign in with another account", forget, "post", "person"), *ways)
     if url := solution_file_url(company, run.found.get("preparation", {})):
         ways = (Action(SOLUTION_FILE, url, icon="export"), *ways)
     decide = optional_url("sync:environment", company) if failed.reason == "wrong_environment" else ""

@@ -90,6 +90,15 @@ def failed_by_administrator(run: EnablingRun, session_key: str | None) -> bool:
     return failed is not None and failed.name in PREPARED and _signed_in(run.company, session_key) is not None
 
 
+def ask_again(run: EnablingRun) -> None:
+    """Have the run wait for an administrator's sign-in where it failed by that of another."""
+    failed = failed_step(run)
+    if failed is not None and failed.name in PREPARED:
+        text = ("Somebody else has to sign in.", "An administrator of the environment signs in once.")
+        report = StepReport(failed.name, failed.caption, steps.WAITING, *text, steps.ADMINISTRATOR)
+        store_report(run, report)
+
+
 def waiting_step(run: EnablingRun) -> StepReport | None:
     """Return the step that waits for somebody; None when none does."""
     return steps.waiting_step(step_reports(run))
@@ -148,7 +157,11 @@ def _take(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None,
     if isinstance(error, SignInError) and signed_in is not None and _asks_administrator(step.name):
         sign_in.forget(signed_in)
         report = steps.sign_in_over(step)
-    _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found)
+    if not _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found):
+        report = _settle_race(run, report, work.found)
+    if report.state == steps.FAILED and state.connection_of(run.company).enabled:  # by the other window
+        _end_enabled(run)
+        return None
     if report.state == steps.FAILED and step.name in RULES:
         state.store_report(work.connection, work.report)
     if work.connection.enabled:
@@ -238,10 +251,23 @@ def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn
     return found if found is not None and found.signed_in_at is not None and found.purpose == "prepare" else None
 
 
-def _store(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:
-    """Store the reports, unless another request was first; the run then holds what is stored."""
+def _settle_race(run: EnablingRun, report: StepReport, found: dict[str, Any]) -> StepReport:
+    """Return the report that counts of a step that two windows took: the one that did it, whichever was stored first.
+
+    Who comes second may meet what the first is making, which is no failure of the step.
+    """
+    stored = next((one for one in step_reports(run) if one.name == report.name), None)
+    if report.ended and stored is not None and not stored.ended:
+        _store(run, steps.to_json(steps.with_report(step_reports(run), report)), found)
+        return report
+    return stored or report
+
+
+def _store(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> bool:
+    """Store the reports, unless another request was first; the run then holds what is stored. Return whether it was."""
     columns = {"steps": rows, "found": found, "version": run.version + 1}
     if ended:
         columns |= {"ended_at": timezone.now(), "in_progress": False}
-    EnablingRun.objects.filter(pk=run.pk, version=run.version).update(**columns)
+    stored = EnablingRun.objects.filter(pk=run.pk, version=run.version).update(**columns)
     run.refresh_from_db(fields=["steps", "found", "version", "ended_at", "in_progress"])
+    return bool(stored)

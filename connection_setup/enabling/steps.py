@@ -39,6 +39,8 @@ def _together(*results: Result) -> Result:
 
 
 def _consent(work: Enabling) -> Result:
+    if incomplete := settings.missing_settings(work.connection):
+        work.judge(incomplete)
     if not consent.is_given(work.connection):
         if work.interactive:
             return Result("Three permissions are asked for, once.", "Read them and accept.", "waiting", CONSENT)
@@ -47,8 +49,6 @@ def _consent(work: Enabling) -> Result:
 
 
 def _address(work: Enabling) -> Result:
-    if incomplete := settings.missing_settings(work.connection):
-        work.judge(incomplete)
     with work.errors_as_checks(types.ADDRESS):
         ping = work.client.ping()
     work.found["hint"] = error_checks.tenant_hint(ping, work.connection.tenant_id)
