@@ -46,6 +46,7 @@ urlpatterns = [
     path(f"{_PAGE}integration-solutions/file/", deployed_views.solution_file, name="solution-file"),
     path(f"{_PAGE}integration-user-roles/", deployed_views.user_roles, name="user-roles"),
     path(f"{_PAGE}owning-team-roles/", deployed_views.team_roles, name="team-roles"),
+    path(f"{_PAGE}create-currency/", action_views.create_currency, name="create-currency"),
     path(f"{_PAGE}toggle/", setup_views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", setup_views.enable, name="enable"),
     path(f"{_PAGE}enabling/", enabling_views.enabling_page, name="enabling"),

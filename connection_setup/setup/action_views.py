@@ -8,11 +8,14 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import company_or_404
 from connection_setup import hooks
+from connection_setup.checks import services as checks_services
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
+from connection_setup.setup import local_currency
 from connection_setup.setup.views import save_form_first
 from core.refusals import Refusal
 from core.roles import Can, requires
+from dataverse.errors import DataverseError
 from ui import render
 from ui.kit import Action
 from ui.links import company_url, optional_url
@@ -90,3 +93,17 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     jobs = "1 job is queued" if count == 1 else f"{count} jobs are queued"
     messages.success(request, f"{jobs}, one per mapping. Each is listed here until it ends.")
     return HttpResponseRedirect(optional_url("jobs:queue", owner) or reverse("ui:home"))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def create_currency(request: HttpRequest, company: str) -> HttpResponse:
+    """Make the local currency in Dataverse, and test the connection again, which found it missing."""
+    connection = state.connection_of(company_or_404(request, company))
+    if request.method == "POST":
+        try:
+            messages.success(request, local_currency.create(connection=connection, user=request.user))
+            checks_services.test_connection(connection=connection)
+        except (DataverseError, Refusal) as error:
+            messages.error(request, error.user_message)
+    return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))

@@ -91,7 +91,7 @@ def environment_url(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _stale_text(connection: DataverseConnection, given: QueryDict) -> str | None:
-    """Return what to say to a page that was shown before the connection was enabled, or disabled; None to any other.
+    """Return what to say to a page that was shown before the connection was enabled; None to any other.
 
     The fields come along from a page that shows them, which is one of a connection that is not enabled.
     """
@@ -99,11 +99,6 @@ def _stale_text(connection: DataverseConnection, given: QueryDict) -> str | None
         return (
             "The connection was enabled meanwhile, in another window or by somebody else, so nothing of this page was "
             "saved. Turn Enabled off to change the settings."
-        )
-    if not connection.enabled and "environment_url" not in given and given.get("shown") == "enabled":
-        return (
-            "The connection was disabled meanwhile, in another window or by somebody else, so nothing was done. This "
-            "is how it stands now."
         )
     return None
 
