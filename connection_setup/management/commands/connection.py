@@ -42,19 +42,20 @@ class Command(SettingsCommand):
         next(one for one in parser._actions if one.dest == "company").required = False
 
     def authorize_and_run(self, options: dict[str, Any]) -> None:
-        """Write the solution's file for anybody; else do the work where the person may do it in the company."""
-        if options["action"] == "solution":
+        """Do the work where the person may do it; the solution's file needs no company."""
+        if options["action"] == "solution" and options["company"] is None:
+            self.authorize(self.needed(options))
             self._solution(options)
             return
         if options["company"] is None:
             self.usage_error("--company is missing.")
-        if options["out"] or options["language"] or options["without_sales"]:
+        if options["action"] != "solution" and (options["out"] or options["language"] or options["without_sales"]):
             self.usage_error("--out, --language and --without-sales belong to `connection solution`.")
         super().authorize_and_run(options)
 
     def needed(self, options: dict[str, Any]) -> Can:
         """Return what is needed: to look, or to administer."""
-        return Can.READ if options["action"] == "status" else Can.ADMINISTER
+        return Can.READ if options["action"] in ("status", "solution") else Can.ADMINISTER
 
     def arguments(self, parser: CommandParser) -> None:
         """Add the action, and settings to use instead of the stored ones."""
@@ -84,6 +85,9 @@ class Command(SettingsCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         """Carry out the action."""
+        if options["action"] == "solution":
+            self._solution(options)
+            return
         values, secret = self.settings(options)
         if values is not None and options["action"] in {"disable", "status"}:
             self.usage_error(f"`connection {options['action']}` takes no settings.")

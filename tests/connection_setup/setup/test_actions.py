@@ -197,7 +197,7 @@ def test_use_default_synchronization_setup_asks_first_and_resets_changes(
     url = f"{PAGE}default-setup/"
     asked = admin.get(url).content.decode()
     assert "What was changed there is lost." in text_of(asked)
-    assert "CUSTOMER: 1 setting of the schedule (Synchronize every (minutes)); 1 setting (Create New If" in text_of(
+    assert "CUSTOMER: 1 setting of the schedule (Synchronize every (minutes)); 1 setting (Create New if" in text_of(
         asked
     )
     assert re.search(r'class="button primary"\s+href', asked), "No is the default answer"
