@@ -135,12 +135,8 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     found = _current_sign_in(request, connection)
     if request.method != "POST" or found is None or not _may_take_steps(found, connection):
         return render.redirect(request, here)
-    if found.purpose == "prepare":
-        consent.give(company=connection.company, user=request.user)
-        return enabling_views.begin(request, connection)
-    if found.purpose == preparation.REDEPLOY:
-        job = preparing.start(found, user=request.user)
-        return render.redirect(request, company_url("jobs:job", connection.company, pk=job.pk))
+    if found.purpose in WHILE_DISABLED:
+        return _begin_preparing(request, connection, found)
     by_steps = bool(htmx_of(request))
     report = preparation.take_next_step(found)
     while report is not None and report.ended and not by_steps:
@@ -151,6 +147,15 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(here)
     in_progress = report is not None and report.ended
     return render.page(request, page.build_page(connection, found, in_progress=in_progress))
+
+
+def _begin_preparing(request: HttpRequest, connection: DataverseConnection, found: AdministratorSignIn) -> HttpResponse:
+    """Begin to enable, or the job that redeploys; answer with the page that shows it."""
+    if found.purpose == "prepare":
+        consent.give(company=connection.company, user=request.user)
+        return enabling_views.begin(request, connection)
+    job = preparing.start(found, user=request.user)
+    return render.redirect(request, company_url("jobs:job", connection.company, pk=job.pk))
 
 
 @requires(Can.ADMINISTER)

@@ -1,6 +1,7 @@
 """The settings of a connection: validate, apply and save them, and name those that are missing."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -91,17 +92,7 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
     ):
         connection.sandbox_ca_file = ""  # it belongs to the other address
     if secret:
-        try:
-            credentials.store_secret(connection, secret)
-        except certificates.BadCertificate as bad:
-            raise Refusal.because(bad, field="certificate_file") from None
-        except CannotDecrypt as broken:
-            raise Refusal.because(broken) from None
-        # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
-        connection.secret_entered_at = timezone.now()
-        typed = values.get("client_secret_expires_on")
-        if kind is AuthenticationType.CLIENT_SECRET:
-            connection.client_secret_expires_on = typed if typed != expires_on else None
+        _store_secret(connection, kind, secret, values.get("client_secret_expires_on"), expires_on)
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -110,6 +101,23 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
         connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
         connection.integration_user_id, connection.business_unit_name = None, ""
     connection.changed_at = timezone.now()
+
+
+@sensitive_variables("secret")
+def _store_secret(
+    connection: DataverseConnection, kind: AuthenticationType, secret: str, typed: date | None, before: date | None
+) -> None:
+    """Seal a new secret, and keep the date typed with it; `before`: that of the one it replaces. Raises Refusal."""
+    try:
+        credentials.store_secret(connection, secret)
+    except certificates.BadCertificate as bad:
+        raise Refusal.because(bad, field="certificate_file") from None
+    except CannotDecrypt as broken:
+        raise Refusal.because(broken) from None
+    # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
+    connection.secret_entered_at = timezone.now()
+    if kind is AuthenticationType.CLIENT_SECRET:
+        connection.client_secret_expires_on = typed if typed != before else None
 
 
 def _forget_secrets(connection: DataverseConnection, *, but: AuthenticationType | None = None) -> None:

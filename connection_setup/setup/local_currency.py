@@ -7,9 +7,9 @@ from connection_setup.connection import clients
 from connection_setup.connection.state import audit_as
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets import credentials
+from connection_setup.types import Dataverse
 from core.refusals import Refusal
 from dataverse import odata
-from dataverse.client import DataverseClient
 from dataverse.errors import Duplicate
 from masterdata.models import Currency
 
@@ -54,7 +54,7 @@ def create(*, connection: DataverseConnection, user: Any) -> str:
     return f"The currency {local} is in Dataverse now, with the exchange rate of Currencies."
 
 
-def _is_there(client: DataverseClient, code: str) -> bool:
+def _is_there(client: Dataverse, code: str) -> bool:
     found = client.first_page(
         "transactioncurrencies", select=["transactioncurrencyid"], filter=odata.eq("isocurrencycode", code)
     )
