@@ -158,7 +158,7 @@ class _Redeployment:
             return None
         found, error = (steps.sign_in_over(step), None)
         if self._who is not None:
-            work = preparation.Preparation(self._who, memory=self.memory)
+            work = preparation.Preparation(self._who, memory=self.memory, patient=True)
             found, error = steps.run_step(step, work)
             if error is not None and steps.is_temporary(error):
                 raise error

@@ -146,7 +146,7 @@ def _take(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None,
         return None
     work = Enabling(
         run.company, user=user, interactive=True, with_defaults=run.with_defaults, found=dict(run.found),
-        signed_in=signed_in,
+        signed_in=signed_in, in_job=in_job,
     )  # fmt: skip
     if work.version != run.settings_of:  # they were changed after connection_of above
         return None

@@ -23,7 +23,7 @@ from core.refusals import Refusal
 class Preparation:
     """What the steps work with: the settings, a client of the administrator who signed in, and what was made so far.
 
-    memory: plain data, kept from one step to the next and from one try to the next.
+    memory: plain data, kept from one step to the next and from one try to the next. patient: see administrator_client.
     """
 
     def __init__(
@@ -31,8 +31,10 @@ class Preparation:
         signed_in: AdministratorSignIn,
         connection: DataverseConnection | None = None,
         memory: dict[str, Any] | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
-        self.signed_in = signed_in
+        self.signed_in, self._patient = signed_in, patient
         self.connection = connection or state.connection_of(signed_in.company)
         self.memory: dict[str, Any] = memory if memory is not None else {}
         self.settling = Settling(self.memory)
@@ -56,7 +58,8 @@ class Preparation:
     def client(self) -> Definer:
         """Return the administrator's client, made when it is first needed. Raises ConfigurationError, SignInError."""
         if self._client is None:
-            made: Any = clients.administrator_client(self.connection, sign_in.signed_in_person(self.signed_in))
+            person = sign_in.signed_in_person(self.signed_in)
+            made: Any = clients.administrator_client(self.connection, person, patient=self._patient)
             self._client = made
         return self._client
 
