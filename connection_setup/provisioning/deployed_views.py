@@ -1,8 +1,9 @@
 """Views of what is deployed in Dataverse: Integration Solutions, Integration User Roles, Owning Team Roles."""
 
+import io
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_or_404
@@ -44,14 +45,15 @@ def team_roles(request: HttpRequest, company: str) -> HttpResponse:
 
 @requires(Can.ADMINISTER)
 @require_safe
-def solution_file(request: HttpRequest, company: str) -> HttpResponse:
+def solution_file(request: HttpRequest, company: str) -> FileResponse:
     """Send the solution as a file to import by hand; language, sales: see provisioning.solution_file.build."""
     company_or_404(request, company)
     given = request.GET.get("language", "")
     language = int(given) if given.isdecimal() and len(given) < 6 else languages.ENGLISH
     packed = files.build(language, sales=request.GET.get("sales") != "0")
-    headers = {"Content-Disposition": f'attachment; filename="{files.FILE_NAME}"'}
-    return HttpResponse(packed, content_type="application/zip", headers=headers)
+    return FileResponse(
+        io.BytesIO(packed), as_attachment=True, filename=files.FILE_NAME, content_type="application/zip"
+    )
 
 
 def _page(

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -70,6 +71,6 @@ def test_the_command_and_the_page_give_the_file(
     assert (told["solution"], told["managed"], told["bytes"]) == (SOLUTION, False, len(out.read_bytes()))
     url = f"/c/{company.slug}/dataverse-connection-setup/integration-solutions/"
     assert f'href="{url}file/"' in admin_client.get(url).content.decode()
-    sent = admin_client.get(f"{url}file/")
-    assert sent.content == out.read_bytes()
+    sent: Any = admin_client.get(f"{url}file/")
+    assert b"".join(sent) == out.read_bytes()
     assert sent["Content-Disposition"] == f'attachment; filename="{solution_file.FILE_NAME}"'
