@@ -9,6 +9,7 @@ from django.utils import timezone
 from connection_setup import alert_facts, captions, hooks
 from connection_setup.captions import TITLE
 from connection_setup.connection import state
+from connection_setup.enabling import job_page, preparation_job, preparing
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
 from connection_setup.models import AssistedSetup, DataverseConnection, Dynamics365Connection, WebHook
@@ -18,6 +19,7 @@ from connection_setup.setup.notices import environment_changed_notice
 from connection_setup.web_hook import services as web_hook
 from core.roles import Can, may
 from jobs import registry
+from jobs.models import Type
 from jobs.pages.role_center import last_answer
 from masterdata.models import Company
 from ui.cells import text_of, time_ago
@@ -159,6 +161,10 @@ def register() -> None:
     registry.on_tick(web_hook.settle, last=True)
     hooks.on_disabled(web_hook.leave)
     hooks.on_moved(web_hook.forget_moved)
+    registry.register(Type.PREPARATION, preparation_job.prepare, label="prepare the environment")
+    registry.on_ended(preparing.forget_sign_ins)
+    registry.job_tabs(job_page.tabs)
+    registry.job_actions(job_page.actions)
 
 
 def _guide_status(company: Company) -> Status:
@@ -168,17 +174,23 @@ def _guide_status(company: Company) -> Status:
     return assisted_setup.COMPLETED if completed else assisted_setup.NOT_COMPLETED
 
 
+def _answered_anywhere(question: str) -> bool:
+    """Return whether a question about the site was answered, in whatever company."""
+    return DataverseConnection.objects.filter(answers__has_key=question).exists()
+
+
 ENCRYPTION_QUESTION = hooks.Question(
     "encryption",
     encryption.QUESTION,
     "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. Yes "
     "gives them a separate key; the next page asks for it, or makes one. No leaves this as it is: you can enable "
     "encryption later under Encryption Management.",
-    applies=lambda _connection: bool(encryption.pending_question()),
+    applies=lambda _connection: bool(encryption.pending_question()) and not _answered_anywhere("encryption"),
     yes_url=lambda company: company_url("connection_setup:encryption-enable", company),
     no="Data encryption stays as it is. You can enable it at any time under Encryption Management.",
     order=10,
     needs=Can.ADMINISTER_ALL,
+    after_each_test=False,
 )
 
 

@@ -74,7 +74,7 @@ class IntegrationTableMapping(OfCompany, models.Model):
         help_text="Whether a blank on one side blanks the other side, or never overwrites a value.",
     )
     synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
-    create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
+    create_new = models.BooleanField("Create New if Unable to Find a Match", default=False)
     brakes = models.JSONField(
         default=dict, blank=True, help_text="Above what a coupling stops, as coupling.brakes dumps it: {} for no limit."
     )

@@ -362,9 +362,9 @@ class DataverseClient:
             "POST", path, body=bodies.encode(body), headers={"MSCRM.SolutionUniqueName": solution}, repeatable=True
         )
 
-    def function(self, path: str) -> Any:
-        """Call a function; return its answer's body."""
-        return self._json(self._send("GET", path))
+    def function(self, path: str, **headers: str) -> Any:
+        """Call a function, or read definitions, with these headers; return the answer's body."""
+        return self._json(self._send("GET", path, headers=headers))
 
     # -- internal ------------------------------------------------------------------------------------------------
 

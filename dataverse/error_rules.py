@@ -6,8 +6,9 @@ the table does not know fails; it is not repeated.
 """
 
 import re
-from dataclasses import dataclass
 
+from dataverse.customizing_rules import CUSTOMIZING_RULES
+from dataverse.error_rule import Rule
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -24,27 +25,6 @@ from dataverse.errors import (
     VersionMismatch,
     as_sentence,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the table: the error for refusals with this key whose words contain the pattern.
-
-    key: the service code, or the HTTP status for what no code decides; message: what happened and why, with {said}
-    (the service's words, at its end) and {name} (what the pattern captured); fix: what to do next, {name} too;
-    pattern: a regular expression; reason: "" for the error's own; outcome_unknown: something between here and the
-    service answered in its place, so the request may have been carried out.
-    """
-
-    key: str | int
-    error: type[DataverseError]
-    message: str
-    fix: str = ""
-    pattern: str = ""
-    reason: str = ""
-    repeat: bool = False
-    outcome_unknown: bool = False
-
 
 _DISABLED_USER = (
     "The application user is disabled in Dataverse.",
@@ -141,17 +121,6 @@ RULES: tuple[Rule, ...] = (
     Rule("0x80043b08", Duplicate,
          "The price list in Dataverse has a price for this product and unit already.",
          "Keep one price for an item, a unit and a group here, or leave the others out by the mapping's table filter."),
-    # No refusal here proves that what was asked for is there: it is read again (real-tenant facts 0.1 and 3.4).
-    Rule("0x8004700b", Duplicate, "Dataverse already has a table of that name."),
-    Rule("0x80044363", Duplicate, "Dataverse already has a table, column or relationship of that name."),
-    Rule("0x80047013", Duplicate, "Dataverse already has a column of that name."),
-    Rule("0x8004432B", Duplicate, "Dataverse already has a relationship of that name."),
-    Rule("0x80072551", Duplicate, "Dataverse already has a relationship of that name."),
-    Rule("0x80044345", Duplicate, "Dataverse already has a choice of that name."),
-    Rule("0x80048403", Duplicate, "Dataverse already has a choice of that name."),
-    Rule("0x80041403", Duplicate, "Dataverse already has a security role of that name."),
-    Rule("0x80060893", Duplicate, "Dataverse already has a key of that name."),
-    Rule("0x80060894", Duplicate, "Dataverse already has a key with these columns."),
     Rule("0x80060882", VersionMismatch, *_CHANGED_MEANWHILE),
     Rule("0x80040227", Invalid,
          "Dataverse does not delete the row because others refer to it. Dataverse says: {said}",
@@ -293,6 +262,8 @@ RULES: tuple[Rule, ...] = (
     Rule("AADSTS53003", SignInError,
          "A conditional access policy of the tenant refuses the application.",
          "Ask the tenant's administrator to exclude the application from it."),
+
+    *CUSTOMIZING_RULES,
 
     # -- what no code decides, by status -------------------------------------------------------------------------
     Rule(400, Invalid, *_UNKNOWN_COLUMN, r"property named '([^']+)'", "unknown_column"),

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     GONE = "gone"
     VERSION = "version"
     DUPLICATE = "duplicate"
+    LOCKED = "locked"
+    BLOCKED = "blocked"
     INVALID = "invalid"
     CHANGES_EXPIRED = "changes_expired"
     THROTTLED = "throttled"
@@ -149,6 +151,18 @@ class Duplicate(DataverseError):
 
     kind = Kind.DUPLICATE
     default_reason = "duplicate"
+
+
+class CustomizationLocked(DataverseError):
+    """Somebody else customizes the environment now; nothing was carried out. It is no limit of the user's requests."""
+
+    kind = Kind.LOCKED
+
+
+class CustomizationsBlocked(DataverseError):
+    """The environment takes managed solutions alone."""
+
+    kind = Kind.BLOCKED
 
 
 class Invalid(DataverseError):

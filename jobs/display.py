@@ -28,6 +28,7 @@ LIST_TITLES = {
     Type.UNDO: "Undo Jobs",
     Type.UNDO_PREVIEW: "Undo Previews",
     Type.FULL_PREVIEW: "Previews of Full Synchronization",
+    Type.PREPARATION: "Preparations of Environments",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -64,6 +65,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.UNDO_PREVIEW: (),
     Type.RETENTION: ("deleted",),
     Type.FULL_PREVIEW: (),
+    Type.PREPARATION: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

@@ -46,6 +46,7 @@ class Type(models.TextChoices):
     UNDO_PREVIEW = "undo_preview", "Preview of an undo"
     RETENTION = "retention", "Retention"
     FULL_PREVIEW = "full_preview", "Full preview"
+    PREPARATION = "preparation", "Preparation"
 
 
 class State(models.TextChoices):

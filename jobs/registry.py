@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from jobs.models import Job, JobOutcome
-from ui.kit import Action, State, Strip
+from ui.kit import Action, FastTab, State, Strip
 
 Handler = Callable[[Any], None]
 """`def run(context: JobContext) -> None`. The context's type stands above this file, so it is not named here."""
@@ -105,6 +105,7 @@ class _Registry:
     failed: list[Callable[[Job, Sequence[Any]], None]] = field(default_factory=list)
     error_pages: list[Callable[[Any, Job | None], str]] = field(default_factory=list)
     job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
+    job_tabs: list[Callable[[Job], Iterable[FastTab]]] = field(default_factory=list)
     changed_fields: list[ChangedFields] = field(default_factory=list)
     unsettled: list[Unsettled] = field(default_factory=list)
     aged: list[Aged] = field(default_factory=list)
@@ -196,6 +197,11 @@ def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
 def job_actions(provider: Callable[[Any, Job], Iterable[Any]]) -> None:
     """Add actions to a job's card: the provider gets the request and the job."""
     registry.job_actions.append(provider)
+
+
+def job_tabs(provider: Callable[[Job], Iterable[FastTab]]) -> None:
+    """Add FastTabs to a job's card, before its own: the provider gets the job."""
+    registry.job_tabs.append(provider)
 
 
 def changed_fields(provider: ChangedFields) -> None:

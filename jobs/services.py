@@ -19,7 +19,7 @@ from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
 from jobs.publishing import next_job_on_key, publish_on_commit
 from jobs.registry import kind
 
-__all__ = ["EmptySelection", "cancel", "cancel_all", "start", "stop_all", "summary", "waits_for"]
+__all__ = ["EmptySelection", "cancel", "cancel_all", "hurry", "start", "stop_all", "summary", "waits_for"]
 
 
 def start(
@@ -97,6 +97,13 @@ def _insert_selection(job: Job, selection: Iterable[UUID], side: str) -> int:
     while part := list(islice(keys, bulk.MAX_ROWS)):
         bulk.insert(JobRecord, ("job_id", f"{side}_id"), [(job.pk, key) for key in part])
     return len(distinct)
+
+
+def hurry(*, job: Job) -> None:
+    """Have a postponed job go on now: what it waited for has come. Others stay as they are."""
+    waiting = Job.objects.filter(pk=job.pk, state=State.POSTPONED)
+    if waiting.update(not_before=timezone.now(), published_at=timezone.now()):
+        publish_on_commit(job.pk)
 
 
 def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:

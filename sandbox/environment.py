@@ -3,11 +3,12 @@
 import copy
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
 from sandbox.base.behavior import Behavior
+from sandbox.base.customization import Customization
 from sandbox.base.faults import Faults
 from sandbox.base.limits import ServiceProtection
 from sandbox.base.request_counts import RequestCounts
@@ -95,6 +96,7 @@ class Environment:
         self.request_counts = RequestCounts()
         self.latency = Latency()
         self.behavior = Behavior()
+        self.customization = Customization(self.clock.now)
         self.admin_mode = False
         self.disabled = False
         self.privilege_cache = PrivilegeCache()
@@ -160,6 +162,7 @@ class Environment:
             self.tenant.people = dict(snapshot.people)
             self.tenant.consents.clear()
             self.admin_mode = self.disabled = False
+            self.customization.reset()
         if self.directory.is_first(self):
             self.directory.stop_others()
         self.clock.reset()
@@ -214,6 +217,28 @@ class Environment:
     def base_currency(self) -> str:
         """Id of the base currency."""
         return str(self.organization_value("basecurrencyid"))
+
+    @property
+    def base_language(self) -> int:
+        """Language code (LCID) of the base language, which the service never changes."""
+        return int(self.organization_value("languagecode"))
+
+    def set_base_language(self, language: int) -> None:
+        """Become an organization of another base language, whose other languages are dropped."""
+        with self.lock:
+            self._update_organization(languagecode=b"%d" % language, localeid=b"%d" % language)
+            self.customization.languages = (language,)
+
+    def seen_tables(self) -> dict[str, Table]:
+        """Return the tables as readers see them: without what was made so lately that it is not seen yet."""
+        hidden = self.customization.hidden()
+        if not any(key.startswith("table ") for key in hidden):
+            return self.tables
+        return {
+            name: replace(table, columns={k: v for k, v in table.columns.items() if f"table {name} {k}" not in hidden})
+            for name, table in self.tables.items()
+            if f"table {name}" not in hidden
+        }
 
     def set_base_currency(self, code: str) -> None:
         """Make another currency the base, and convert all exchange rates. Raises ValueError."""

@@ -117,6 +117,15 @@ def show_people(situation: Situation) -> StepContent:
     else:
         coupled = sum(one.local_id is not None for one in users)
         state: State = "ok" if coupled == len(users) else "warn"
+        if not coupled:
+            notices = (
+                Notice(
+                    "Every record with a salesperson fails in a synchronization until that salesperson is coupled. "
+                    "Couple them first, or choose the ownership model Team.",
+                    "warn",
+                    title="No user is coupled with a salesperson.",
+                ),
+            )
         fields = (Field("Users coupled with salespeople", Status(f"{coupled:,} of {len(users):,}", state)),)
     return StepContent(
         "Which user is which salesperson?",

@@ -16,6 +16,7 @@ from connection_setup.administrator import forms, page
 from connection_setup.certificate import views as certificate_views
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection.sign_in_redirect import allow_sign_in_redirect
+from connection_setup.enabling import preparing
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling import views as enabling_views
 from connection_setup.enabling.steps import ADMINISTRATOR
@@ -42,6 +43,9 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     found, run = _current_sign_in(request, connection), enabling.current_run(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits_for_sign_in(run):
         return render.redirect(request, run.page_url)  # the enabling that asked for the sign-in continues
+    job = preparing.open_job(connection.company)
+    if found is not None and found.signed_in_at and found.purpose == preparation.REDEPLOY and job is not None:
+        return render.redirect(request, company_url("jobs:job", connection.company, pk=job.pk))
     form = None
     if found is None and request.GET.get("accept") == "missing":
         form = forms.purpose_form(connection, {"purpose": request.GET.get("purpose", "")})
@@ -94,6 +98,8 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     if not may(request.user, Can.ADMINISTER, found.company):  # taken while the person was signing in
         administrator_sign_in.drop(found.company, _session_key(request))
         raise Http404(no_company(found.company.slug))
+    if found.signed_in_at is not None:
+        preparing.wake(found.company)
     if found.purpose == administrator_sign_in.DISCOVER and found.signed_in_at is not None:
         environments.discover_environments(found)
     if found.in_window:
@@ -129,9 +135,8 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     found = _current_sign_in(request, connection)
     if request.method != "POST" or found is None or not _may_take_steps(found, connection):
         return render.redirect(request, here)
-    if found.purpose == "prepare":
-        consent.give(company=connection.company, user=request.user)
-        return enabling_views.begin(request, connection)
+    if found.purpose in WHILE_DISABLED:
+        return _begin_preparing(request, connection, found)
     by_steps = bool(htmx_of(request))
     report = preparation.take_next_step(found)
     while report is not None and report.ended and not by_steps:
@@ -144,6 +149,15 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, page.build_page(connection, found, in_progress=in_progress))
 
 
+def _begin_preparing(request: HttpRequest, connection: DataverseConnection, found: AdministratorSignIn) -> HttpResponse:
+    """Begin to enable, or the job that redeploys; answer with the page that shows it."""
+    if found.purpose == "prepare":
+        consent.give(company=connection.company, user=request.user)
+        return enabling_views.begin(request, connection)
+    job = preparing.start(found, user=request.user)
+    return render.redirect(request, company_url("jobs:job", connection.company, pk=job.pk))
+
+
 @requires(Can.ADMINISTER)
 @require_POST
 def forget(request: HttpRequest, company: str) -> HttpResponse:
@@ -153,7 +167,11 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
     again = run is not None and enabling.failed_by_administrator(run, _session_key(request))
     administrator_sign_in.drop(owner, _session_key(request))
     if run is not None and again:
-        messages.success(request, "The administrator's sign-in is forgotten. Try again to continue without it.")
+        if run.found.get("missing"):
+            enabling.ask_again(run)
+            messages.success(request, "The administrator's sign-in is forgotten. Sign in with another account.")
+        else:
+            messages.success(request, "The administrator's sign-in is forgotten. Try again to continue without it.")
         return HttpResponseRedirect(run.page_url)
     messages.success(request, "The administrator's sign-in is forgotten.")
     return HttpResponseRedirect(company_url("connection_setup:setup", owner))
@@ -161,24 +179,11 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
 
 def _finish(request: HttpRequest, connection: DataverseConnection, found: AdministratorSignIn) -> HttpResponse:
     """Do what follows the last step, by the purpose of the sign-in; the sign-in is dropped."""
-    if found.purpose == preparation.REDEPLOY:
-        return _finish_redeployment(request, connection)
     if found.purpose == "certificate":
         return _finish_certificate(request, connection)
     if found.purpose == preparation.WEB_HOOK:
         return _finish_web_hook(request, found)
     return _finish_team(request, found)
-
-
-def _finish_redeployment(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    """Say that the integration solution is deployed again."""
-    administrator_sign_in.drop(connection.company, _session_key(request))
-    messages.success(
-        request,
-        "The integration solution is deployed: its tables, its security role and the application's user are in place. "
-        "The administrator's sign-in is forgotten. Next, turn on Enabled.",
-    )
-    return render.redirect(request, company_url("connection_setup:setup", connection.company))
 
 
 def _finish_certificate(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connection_setup.provisioning.solution import NEEDED_RIGHTS, PRIVILEGE_DEPTH, WRITE_RIGHTS
+from connection_setup.provisioning.role import NEEDED_RIGHTS, PRIVILEGE_DEPTH, WRITE_RIGHTS
 from connection_setup.types import ROLE, Check
 
 _SETUP_ONLY: Mapping[str, Sequence[str]] = {"systemuser": ("Append",)}

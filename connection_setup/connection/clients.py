@@ -210,10 +210,14 @@ def _no_sleep(_: float) -> None:
     """Retry without waiting: whoever looks at a list of environments would wait as well."""
 
 
-def administrator_client(connection: DataverseConnection, person: Person) -> DataverseClient:
-    """Return a client that acts as the administrator who signed in. Raises ConfigurationError."""
+def administrator_client(connection: DataverseConnection, person: Person, *, patient: bool = False) -> DataverseClient:
+    """Return a client that acts as the administrator who signed in. Raises ConfigurationError.
+
+    patient: it waits five minutes for an answer, as a job may: a definition takes up to three behind a lock.
+    """
     environment = endpoints.environment(connection)
-    return DataverseClient(environment, person.tokens_for(environment))
+    timeouts = Timeouts(read=300.0, total=300.0) if patient else None
+    return DataverseClient(environment, person.tokens_for(environment), timeouts=timeouts)
 
 
 def require_tenant(connection: DataverseConnection) -> None:

@@ -1,6 +1,7 @@
 """The settings of a connection: validate, apply and save them, and name those that are missing."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -67,7 +68,9 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             ).url
         except ConfigurationError as error:
             raise Refusal.because(error, field="environment_url") from None
-    moved = [label for label, new in _secret_recipients(connection).items() if recipients[label] not in ("", new)]
+    left = not connection.environment_url and recipients["Environment URL"] != ""
+    now = {} if left else _secret_recipients(connection)
+    moved = [label for label, new in now.items() if recipients[label] not in ("", new)]
     kind = AuthenticationType(connection.authentication_type)
     label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
     # A private key is never sent anywhere, so a certificate may be used for another place.
@@ -79,25 +82,17 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             f"Enter the {label} again.",
             field=column,
         )
+    if left:  # nothing is sent any more; what was entered for that place goes to no other one
+        _forget_secrets(connection)
     if moved:
-        _forget_others(connection, kind)
+        _forget_secrets(connection, but=kind)
     if (
         _secret_recipients(connection)["Environment URL"] != recipients["Environment URL"]
         and "sandbox_ca_file" not in values
     ):
         connection.sandbox_ca_file = ""  # it belongs to the other address
     if secret:
-        try:
-            credentials.store_secret(connection, secret)
-        except certificates.BadCertificate as bad:
-            raise Refusal.because(bad, field="certificate_file") from None
-        except CannotDecrypt as broken:
-            raise Refusal.because(broken) from None
-        # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
-        connection.secret_entered_at = timezone.now()
-        typed = values.get("client_secret_expires_on")
-        if kind is AuthenticationType.CLIENT_SECRET:
-            connection.client_secret_expires_on = typed if typed != expires_on else None
+        _store_secret(connection, kind, secret, values.get("client_secret_expires_on"), expires_on)
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -108,11 +103,28 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
     connection.changed_at = timezone.now()
 
 
-def _forget_others(connection: DataverseConnection, kind: AuthenticationType) -> None:
-    """Drop the secrets of the types not in use: they were entered for the place before, so they go to no other one."""
-    for other in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
-        if other is not kind:
-            setattr(connection, credentials.SECRET_COLUMNS[other], b"")
+@sensitive_variables("secret")
+def _store_secret(
+    connection: DataverseConnection, kind: AuthenticationType, secret: str, typed: date | None, before: date | None
+) -> None:
+    """Seal a new secret, and keep the date typed with it; `before`: that of the one it replaces. Raises Refusal."""
+    try:
+        credentials.store_secret(connection, secret)
+    except certificates.BadCertificate as bad:
+        raise Refusal.because(bad, field="certificate_file") from None
+    except CannotDecrypt as broken:
+        raise Refusal.because(broken) from None
+    # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
+    connection.secret_entered_at = timezone.now()
+    if kind is AuthenticationType.CLIENT_SECRET:
+        connection.client_secret_expires_on = typed if typed != before else None
+
+
+def _forget_secrets(connection: DataverseConnection, *, but: AuthenticationType | None = None) -> None:
+    """Drop the secrets that are sent, but one type's: they were entered for the place before, and go to no other."""
+    for one in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
+        if one is not but:
+            setattr(connection, credentials.SECRET_COLUMNS[one], b"")
 
 
 def _secret_recipients(connection: DataverseConnection) -> dict[str, str]:

@@ -1,20 +1,27 @@
 """The page Enable the Connection: the consent where it is asked for, and the steps as they are taken."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
 from connection_setup.captions import ENVIRONMENT_CHANGED
+from connection_setup.enabling import preparing
 from connection_setup.enabling import run as enabling
-from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, STEPS
+from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, PREPARED, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
-from connection_setup.provisioning import consent, steps_table
+from connection_setup.provisioning import consent, languages, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
-from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status
+from connection_setup.provisioning.steps import StepReport
+from jobs import display
+from masterdata.models import Company
+from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status
 from ui.links import company_url, optional_url
 
 TITLE = "Enable the Connection"
 TRY_AGAIN = "Try again"
+SOLUTION_FILE = "Download Solution File"
 
 
 def page(
@@ -45,6 +52,9 @@ def page(
             cancel=Link("Cancel", company_url("connection_setup:setup", company)),
         )
     step_url = company_url("connection_setup:enabling", company)
+    if (waits := preparing_progress(company, step_url)) is not None:
+        common |= {"notices": (preparing_notice(company),), "state": _state(run, in_progress=True), "progress": waits}
+        return Page(**common, fast_tabs=(steps_tab(run, in_progress=True),))
     context = steps_context(run, in_progress=in_progress, step_url=step_url)
     if not in_progress and enabling.failed_by_administrator(run, request.session.session_key):
         context |= {
@@ -53,6 +63,19 @@ def page(
         }
     tabs = (steps_tab(run, in_progress=in_progress),)
     return Page(**common, fast_tabs=tabs, template=steps_table.TEMPLATE, context=context)
+
+
+def preparing_progress(company: Company, poll_url: str) -> Progress | None:
+    """Return how far the job is that prepares the environment; None without one, and while it waits for a person."""
+    job = preparing.open_job(company)
+    return display.progress(job, poll_url=poll_url) if job is not None and not job.needs_person else None
+
+
+def preparing_notice(company: Company) -> Notice:
+    """Return that a job prepares the environment, which needs no page; it leads to the job."""
+    job = preparing.open_job(company)
+    ways = (Action("Open the job", company_url("jobs:job", company, pk=job.pk), icon="job"),) if job else ()
+    return Notice("It goes on without this page, which you may close.", title="A job prepares it.", actions=ways)
 
 
 def steps_tab(run: EnablingRun, *, in_progress: bool = False) -> FastTab:
@@ -77,10 +100,7 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
     """Return what a run waits for or failed by: what happened, why, what to do next."""
     company, waiting, failed = run.company, enabling.waiting_step(run), enabling.failed_step(run)
     if failed is not None:
-        ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
-        decide = optional_url("sync:environment", company) if failed.reason == "wrong_environment" else ""
-        if decide:
-            ways = (Action(ENVIRONMENT_CHANGED, decide, icon="plug"), *ways)
+        ways = ways_on(run, failed)
         return (Notice(failed.user_message, "bad", title="The connection is not enabled.", actions=ways),)
     if waiting is not None and waiting.reason == CONSENT:
         return (Notice(consent.ON_BEHALF, title="Your consent is asked for, once."),)
@@ -90,6 +110,33 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
         )
         return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(sign_in,)),)
     return ()
+
+
+def ways_on(run: EnablingRun, failed: StepReport) -> tuple[Action, ...]:
+    """Return what leads on from a failed step, beside trying again."""
+    company = run.company
+    ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
+    if failed.name in PREPARED and run.found.get("missing"):
+        forget = company_url("connection_setup:administrator-forget", company)
+        ways = (Action("Sign in with another account", forget, "post", "person"), *ways)
+    if url := solution_file_url(company, run.found.get("preparation", {})):
+        ways = (Action(SOLUTION_FILE, url, icon="export"), *ways)
+    decide = optional_url("sync:environment", company) if failed.reason == "wrong_environment" else ""
+    if decide:
+        ways = (Action(ENVIRONMENT_CHANGED, decide, icon="plug"), *ways)
+    return ways
+
+
+def solution_file_url(company: Company, memory: Mapping[str, Any]) -> str:
+    """Return where the solution's file is, as the environment needs it; "" unless that blocks customizations.
+
+    memory: of the preparation (provisioning.preparation.Preparation).
+    """
+    if not memory.get("blocked"):
+        return ""
+    language = next(iter(memory.get("languages", ())), languages.ENGLISH)
+    query = urlencode({"language": language, "sales": int(bool(memory.get("sales", True)))})
+    return f"{company_url('connection_setup:solution-file', company)}?{query}"
 
 
 def _state(run: EnablingRun, *, in_progress: bool) -> Status:

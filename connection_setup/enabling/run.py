@@ -22,14 +22,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup.connection import state
-from connection_setup.enabling.steps import PREPARED, RULES, STEPS
+from connection_setup.enabling import preparing
+from connection_setup.enabling.steps import BY_JOB, PREPARED, RULES, STEPS
 from connection_setup.enabling.work import Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
-from connection_setup.provisioning import sign_in, steps
+from connection_setup.provisioning import preparation, sign_in, steps
 from connection_setup.provisioning.steps import StepReport
 from core.refusals import Refusal
+from dataverse.errors import SignInError
 from masterdata.models import Company
 
+JOB = "job"
+"""What a step waits for that a job takes: the page only shows it."""
 RUN_LIFETIME = timedelta(hours=1)
 """After this time a run starts over, since what it found may be out of date."""
 
@@ -86,6 +90,15 @@ def failed_by_administrator(run: EnablingRun, session_key: str | None) -> bool:
     return failed is not None and failed.name in PREPARED and _signed_in(run.company, session_key) is not None
 
 
+def ask_again(run: EnablingRun) -> None:
+    """Have the run wait for an administrator's sign-in where it failed by that of another."""
+    failed = failed_step(run)
+    if failed is not None and failed.name in PREPARED:
+        text = ("Somebody else has to sign in.", "An administrator of the environment signs in once.")
+        report = StepReport(failed.name, failed.caption, steps.WAITING, *text, steps.ADMINISTRATOR)
+        store_report(run, report)
+
+
 def waiting_step(run: EnablingRun) -> StepReport | None:
     """Return the step that waits for somebody; None when none does."""
     return steps.waiting_step(step_reports(run))
@@ -102,10 +115,25 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
 
     session_key: the browser session, whose administrator's sign-in is used where objects are missing; the company's
     sign-ins are dropped once the connection is enabled. Where two requests take the same step, the first one's report
-    counts; nothing is made twice.
+    counts; nothing is made twice. What is made with an administrator's sign-in, a job makes: the step waits for it.
     """
     if run.ended_at is not None:
         return None
+    signed_in = _signed_in(run.company, session_key)
+    step = steps.next_step(STEPS, step_reports(run))
+    if step is not None and _is_for_a_job(run, step.name, signed_in):
+        if signed_in is not None:
+            preparing.start(signed_in, user=user, run=run)
+        return StepReport(step.name, step.caption, steps.WAITING, "A job prepares the environment.", "", JOB)
+    return _take(run, user=user, signed_in=signed_in, in_job=False)
+
+
+def take_in_job(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None) -> StepReport | None:
+    """Take the next step as take_next_step does, in the job. Raises what the job itself waits for (is_temporary)."""
+    return _take(run, user=user, signed_in=signed_in, in_job=True)
+
+
+def _take(run: EnablingRun, *, user: Any, signed_in: AdministratorSignIn | None, in_job: bool) -> StepReport | None:
     connection = state.connection_of(run.company)
     if connection.enabled:  # the process that enabled it was stopped before it stored that
         _end_enabled(run)
@@ -118,12 +146,22 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
         return None
     work = Enabling(
         run.company, user=user, interactive=True, with_defaults=run.with_defaults, found=dict(run.found),
-        signed_in=_signed_in(run.company, session_key),
+        signed_in=signed_in, in_job=in_job,
     )  # fmt: skip
     if work.version != run.settings_of:  # they were changed after connection_of above
         return None
-    report, _ = steps.run_step(step, work)
-    _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found)
+    report, error = steps.run_step(step, work)
+    if in_job and error is not None and steps.is_temporary(error):
+        _store(run, run.steps, work.found)
+        raise error
+    if isinstance(error, SignInError) and signed_in is not None and _asks_administrator(step.name):
+        sign_in.forget(signed_in)
+        report = steps.sign_in_over(step)
+    if not _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found):
+        report = _settle_race(run, report, work.found)
+    if report.state == steps.FAILED and state.connection_of(run.company).enabled:  # by the other window
+        _end_enabled(run)
+        return None
     if report.state == steps.FAILED and step.name in RULES:
         state.store_report(work.connection, work.report)
     if work.connection.enabled:
@@ -139,6 +177,11 @@ def take_all_steps(run: EnablingRun, *, user: Any, session_key: str | None = Non
         if not report.ended:
             break
     return last
+
+
+def store_report(run: EnablingRun, report: StepReport) -> None:
+    """Store a report that another rule made of a step's."""
+    _store(run, steps.to_json(steps.with_report(step_reports(run), report)), run.found)
 
 
 def pause(run: EnablingRun) -> None:
@@ -190,16 +233,41 @@ def _is_current(run: EnablingRun, changed_at: datetime) -> bool:
     return run.ended_at is None and run.settings_of == changed_at and young
 
 
+def _is_for_a_job(run: EnablingRun, name: str, signed_in: AdministratorSignIn | None) -> bool:
+    """Return whether a job takes a step: one is under way, or it makes what only an administrator may make."""
+    if preparing.open_job(run.company) is not None:
+        return True
+    return name in BY_JOB and signed_in is not None and "there" not in run.found
+
+
+def _asks_administrator(name: str) -> bool:
+    """Return whether a step signs in as the administrator, where somebody signed in."""
+    return name in PREPARED and name != preparation.SELF_TEST
+
+
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:
     """Return who signed in, in this session, to prepare the environment; not who only looks for one."""
     found = sign_in.current(company, session_key)
     return found if found is not None and found.signed_in_at is not None and found.purpose == "prepare" else None
 
 
-def _store(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:
-    """Store the reports, unless another request was first; the run then holds what is stored."""
+def _settle_race(run: EnablingRun, report: StepReport, found: dict[str, Any]) -> StepReport:
+    """Return the report that counts of a step that two windows took: the one that did it, whichever was stored first.
+
+    Who comes second may meet what the first is making, which is no failure of the step.
+    """
+    stored = next((one for one in step_reports(run) if one.name == report.name), None)
+    if report.ended and stored is not None and not stored.ended:
+        _store(run, steps.to_json(steps.with_report(step_reports(run), report)), found)
+        return report
+    return stored or report
+
+
+def _store(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> bool:
+    """Store the reports, unless another request was first; the run then holds what is stored. Return whether it was."""
     columns = {"steps": rows, "found": found, "version": run.version + 1}
     if ended:
         columns |= {"ended_at": timezone.now(), "in_progress": False}
-    EnablingRun.objects.filter(pk=run.pk, version=run.version).update(**columns)
+    stored = EnablingRun.objects.filter(pk=run.pk, version=run.version).update(**columns)
     run.refresh_from_db(fields=["steps", "found", "version", "ended_at", "in_progress"])
+    return bool(stored)

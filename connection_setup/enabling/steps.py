@@ -18,13 +18,14 @@ from connection_setup.enabling.work import Enabling
 from connection_setup.provisioning import company_objects, consent, sign_in
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning.preparation import Preparation
-from connection_setup.provisioning.steps import Result, Step, StepFailed
+from connection_setup.provisioning.steps import ADMINISTRATOR as ADMINISTRATOR
+from connection_setup.provisioning.steps import SIGN_IN_OVER, Result, Step, StepFailed
 from connection_setup.types import SOLUTION, Check
 from core.refusals import Refusal
 from dataverse.errors import AdministrationMode, EnvironmentDisabled, NotAMember
 
-CONSENT, ADMINISTRATOR = "consent", "administrator"
-"""What a step waits for: the reason of its report."""
+CONSENT = "consent"
+"""What a step waits for, beside ADMINISTRATOR: the reason of its report."""
 
 
 def _together(*results: Result) -> Result:
@@ -38,6 +39,8 @@ def _together(*results: Result) -> Result:
 
 
 def _consent(work: Enabling) -> Result:
+    if incomplete := settings.missing_settings(work.connection):
+        work.judge(incomplete)
     if not consent.is_given(work.connection):
         if work.interactive:
             return Result("Three permissions are asked for, once.", "Read them and accept.", "waiting", CONSENT)
@@ -46,8 +49,6 @@ def _consent(work: Enabling) -> Result:
 
 
 def _address(work: Enabling) -> Result:
-    if incomplete := settings.missing_settings(work.connection):
-        work.judge(incomplete)
     with work.errors_as_checks(types.ADDRESS):
         ping = work.client.ping()
     work.found["hint"] = error_checks.tenant_hint(ping, work.connection.tenant_id)
@@ -127,10 +128,13 @@ def _currency(work: Enabling) -> Result:
 # -- what an administrator makes -------------------------------------------------------------------------------------
 
 _THERE = {
+    "customizations": "Nothing has to be customized.",
     "solution": f"{SOLUTION} is installed.",
     "tables": "They come with the solution; the step Requirements reads them.",
     "role": "It comes with the solution.",
     "user": "The application has its user.",
+    "check": "Nothing was made.",
+    "self-test": "The step Requirements asks the same.",
 }
 
 
@@ -140,13 +144,15 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
     def run(work: Enabling) -> Result:
         missing = work.missing_objects
         if work.preparation is None and missing is not None:  # the sign-in was dropped or is over
+            if "preparation" in work.found:
+                return Result(*SIGN_IN_OVER, "waiting", ADMINISTRATOR)
             return _wait_for_administrator(work, missing)
         if work.preparation is None or "there" in work.found:
             check = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
             warns = check.get("state") == "warning"
             return Result(check["message"], check.get("fix", ""), "attention" if warns else "skipped")
         found = step.run(work.preparation)
-        if step.name == preparing.STEPS[-1].name:  # from here on the application works as its own user
+        if step.name == preparing.USER:  # from here on the application works as its own user
             work.found.pop("missing", None)
             work.found.pop("who", None)
         return found
@@ -280,3 +286,5 @@ RULES = frozenset(
 """Steps that only read: what fails in them is a check."""
 PREPARED = frozenset({"administrator", *(step.name for step in preparing.STEPS[1:])})
 """Steps that an administrator takes where something is missing."""
+BY_JOB = PREPARED - {"administrator"}
+"""Steps that make something with an administrator's sign-in, which takes minutes: a job takes them."""

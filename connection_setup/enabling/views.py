@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company_or_404
-from connection_setup.connection import state
+from connection_setup.connection import settings, state
 from connection_setup.enabling import page, questions
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT
@@ -28,6 +28,9 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     run = enabling.current_run(connection.company)
     if run is None:
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
+    if run.ended_at is not None and request.method != "POST" and htmx_of(request):  # the page waited for the job
+        messages.success(request, success_text(run))
+        return render.redirect(request, run.done_url)
     if request.method != "POST" or run.ended_at is not None:
         return render.page(request, page.page(request, connection, run, in_progress=is_in_progress(request, run)))
     if enabling.waiting_for(run) == CONSENT and not consent.is_given(connection):
@@ -57,6 +60,11 @@ def answer(request: HttpRequest, company: str, name: str) -> HttpResponse:
 def begin(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Begin or resume enabling; answer with the page that shows the steps, or where they led."""
     company = connection.company
+    if not connection.enabled and (incomplete := settings.missing_settings(connection)) is not None:
+        # Nothing is asked, and no consent is given, before the fields are there that it would be about.
+        fix = "Fill in and save, then turn on Enabled."
+        messages.error(request, f"The connection is not enabled: {incomplete.message} {fix}")
+        return render.redirect(request, company_url("connection_setup:setup", company))
     try:
         run = enabling.begin(
             company=company,
@@ -93,8 +101,8 @@ def take_steps(
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if report.state == steps.FAILED:
         enabling.pause(run)
-    if not htmx:
-        return HttpResponseRedirect(run.page_url)
+    if not htmx or report.reason == enabling.JOB:
+        return render.redirect(request, run.page_url)
     return render.page(request, page.page(request, connection, run, in_progress=report.ended))
 
 

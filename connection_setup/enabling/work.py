@@ -14,8 +14,8 @@ from connection_setup.checks import services as checks
 from connection_setup.checks.batch import Answers
 from connection_setup.connection import clients, settings, state
 from connection_setup.models import AdministratorSignIn
+from connection_setup.provisioning.client import Definer
 from connection_setup.provisioning.preparation import Preparation
-from connection_setup.provisioning.solution import Definer
 from connection_setup.provisioning.steps import Result, StepFailed
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import CannotDecrypt
@@ -29,8 +29,8 @@ class Enabling:
     """What the steps work with: the settings, clients of the application and of an administrator, what was found.
 
     values, secret: settings to enable with instead of the stored ones. interactive: whether a person is asked on a
-    page; a command asks nobody, so the step fails instead. `found` is plain data, stored from one step to the next,
-    which may be separate requests of a browser.
+    page; a command asks nobody, so the step fails instead. in_job: nobody waits for an answer. `found` is plain data,
+    stored from one step to the next, which may be separate requests of a browser.
     """
 
     @sensitive_variables("secret")
@@ -45,9 +45,11 @@ class Enabling:
         with_defaults: bool = True,
         found: dict[str, Any] | None = None,
         signed_in: AdministratorSignIn | None = None,
+        in_job: bool = False,
     ) -> None:
         self.company, self.user, self.values, self.secret = company, user, values, secret
         self.interactive, self.with_defaults, self.signed_in = interactive, with_defaults, signed_in
+        self.in_job = in_job
         self.found: dict[str, Any] = found if found is not None else {}
         self.connection = state.connection_of(company)
         self.was_stored, self.version = self.connection.pk is not None, self.connection.changed_at
@@ -97,7 +99,10 @@ class Enabling:
     @cached_property
     def preparation(self) -> Preparation | None:
         """Return what an administrator's steps work with; None where nobody signed in."""
-        return Preparation(self.signed_in, self.connection) if self.signed_in is not None else None
+        if self.signed_in is None:
+            return None
+        memory = self.found.setdefault("preparation", {})
+        return Preparation(self.signed_in, self.connection, memory, patient=self.in_job)
 
     @property
     def reader(self) -> Dataverse | Definer:

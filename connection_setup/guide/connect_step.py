@@ -46,6 +46,14 @@ def show_connect(situation: Situation) -> StepContent:
             sections,
             next=Action("Next"),
         )
+    if run is not None and (waits := enabling_page.preparing_progress(company, step_url(company, CONNECT))) is not None:
+        return StepContent(
+            "Preparing the environment",
+            (),
+            (enabling_page.steps_tab(run, in_progress=True),),
+            (enabling_page.preparing_notice(company),),
+            progress=waits,
+        )
     if run is not None and (run.in_progress or enabling.step_reports(run)):
         return _steps(run, in_progress=is_in_progress(situation.request, run))
     fields = (
@@ -88,6 +96,8 @@ def take_connect(situation: Situation) -> StepOutcome:
     if run.ended_at is not None:
         confirm_step(assisted_setup=situation.assisted_setup, step=CONNECT)
         return render.redirect(request, here)
+    if report is not None and report.reason == enabling.JOB:
+        return render.redirect(request, here)
     if report is not None and report.state == FAILED:
         enabling.pause(run)
     return _steps(run, in_progress=htmx and report is not None and report.ended)
@@ -99,7 +109,7 @@ def _steps(run: EnablingRun, *, in_progress: bool) -> StepContent:
     waiting, failed = enabling.waiting_step(run), enabling.failed_step(run)
     notices: tuple[Notice, ...] = ()
     if failed is not None and not in_progress:
-        notices = (Notice(failed.fix, "bad", title=failed.message),)
+        notices = (Notice(failed.fix, "bad", title=failed.message, actions=enabling_page.ways_on(run, failed)),)
     elif waiting is not None and waiting.reason == ADMINISTRATOR and not in_progress:
         way = Action("Sign in with administrator user", step_url(company, SIGN_IN), icon="person")
         notices = (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(way,)),)

@@ -6,6 +6,7 @@ application or environment does.
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.template.defaultfilters import date as formatted_date
 from django.utils import timezone
@@ -22,7 +23,7 @@ PERMISSIONS = (
         "security role, and to bring the integration solution. It is used once, while the connection is set up.",
     ),
     (
-        "Have full access to the business application",
+        f"Have full access to Dynamics 365 {settings.PRODUCT_NAME}",
         "To read and write the records that are synchronized. They are this site's own database, so no permission is "
         "asked for at Microsoft.",
     ),

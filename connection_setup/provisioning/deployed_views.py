@@ -1,19 +1,21 @@
 """Views of what is deployed in Dataverse: Integration Solutions, Integration User Roles, Owning Team Roles."""
 
+import io
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts.access import company_or_404
 from connection_setup import captions
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import deployed
-from core.roles import Can, requires
+from connection_setup.provisioning import deployed, languages
+from connection_setup.provisioning import solution_file as files
+from core.roles import Can, may, requires
 from dataverse.errors import DataverseError
 from ui import render
-from ui.kit import FastTab, Link, Notice, Page, Status, Table
+from ui.kit import Action, FastTab, Link, Notice, Page, Status, Table
 from ui.links import company_url
 
 Shown = tuple[str, Table, list[str]]
@@ -24,7 +26,7 @@ Shown = tuple[str, Table, list[str]]
 @require_safe
 def solutions(request: HttpRequest, company: str) -> HttpResponse:
     """Show Integration Solutions."""
-    return _page(request, company, "Integration Solutions", _solutions)
+    return _page(request, company, "Integration Solutions", _solutions, file=True)
 
 
 @requires(Can.READ)
@@ -41,7 +43,22 @@ def team_roles(request: HttpRequest, company: str) -> HttpResponse:
     return _page(request, company, "Owning Team Roles", _team_roles)
 
 
-def _page(request: HttpRequest, company: str, title: str, read: Callable[[DataverseConnection], Shown]) -> HttpResponse:
+@requires(Can.ADMINISTER)
+@require_safe
+def solution_file(request: HttpRequest, company: str) -> FileResponse:
+    """Send the solution as a file to import by hand; language, sales: see provisioning.solution_file.build."""
+    company_or_404(request, company)
+    given = request.GET.get("language", "")
+    language = int(given) if given.isdecimal() and len(given) < 6 else languages.ENGLISH
+    packed = files.build(language, sales=request.GET.get("sales") != "0")
+    return FileResponse(
+        io.BytesIO(packed), as_attachment=True, filename=files.FILE_NAME, content_type="application/zip"
+    )
+
+
+def _page(
+    request: HttpRequest, company: str, title: str, read: Callable[[DataverseConnection], Shown], *, file: bool = False
+) -> HttpResponse:
     connection = state.connection_of(company_or_404(request, company))
     owner = connection.company
     notices: tuple[Notice, ...] = ()
@@ -54,9 +71,20 @@ def _page(request: HttpRequest, company: str, title: str, read: Callable[[Datave
         notices = tuple(Notice(one, "bad") for one in missing)
         tabs = (FastTab("standing", whose, table=table),)
     crumbs = (Link(captions.TITLE, company_url("connection_setup:setup", owner)),)
+    offered = file and may(request.user, Can.ADMINISTER, owner)
+    url = company_url("connection_setup:solution-file", owner)
+    actions = (Action("Download Solution File", url, icon="export"),) if offered else ()
     return render.page(
         request,
-        Page(title, company=owner, crumbs=crumbs, help="connection#standing", notices=notices, fast_tabs=tabs),
+        Page(
+            title,
+            company=owner,
+            crumbs=crumbs,
+            help="connection#standing",
+            notices=notices,
+            fast_tabs=tabs,
+            actions=actions,
+        ),
     )
 
 

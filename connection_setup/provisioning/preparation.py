@@ -10,7 +10,10 @@ from typing import Any
 from connection_setup import hooks
 from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import sign_in, solution, steps, team_members
+from connection_setup.provisioning import languages, role, sign_in, solution, steps, tables, team_members, verification
+from connection_setup.provisioning.client import Definer
+from connection_setup.provisioning.languages import Languages
+from connection_setup.provisioning.settling import Blocked, Settling
 from connection_setup.provisioning.steps import Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
@@ -20,18 +23,45 @@ from core.refusals import Refusal
 
 
 class Preparation:
-    """What the steps work with: the settings, and a client of the administrator who signed in."""
+    """What the steps work with: the settings, a client of the administrator who signed in, and what was made so far.
 
-    def __init__(self, signed_in: AdministratorSignIn, connection: DataverseConnection | None = None) -> None:
-        self.signed_in = signed_in
+    memory: plain data, kept from one step to the next and from one try to the next. patient: see administrator_client.
+    """
+
+    def __init__(
+        self,
+        signed_in: AdministratorSignIn,
+        connection: DataverseConnection | None = None,
+        memory: dict[str, Any] | None = None,
+        *,
+        patient: bool = False,
+    ) -> None:
+        self.signed_in, self._patient = signed_in, patient
         self.connection = connection or state.connection_of(signed_in.company)
-        self._client: solution.Definer | None = None
+        self.memory: dict[str, Any] = memory if memory is not None else {}
+        self.settling = Settling(self.memory)
+        self._client: Definer | None = None
 
     @property
-    def client(self) -> solution.Definer:
+    def languages(self) -> Languages:
+        """Return the organization's languages: as an earlier step read them, else read now."""
+        if "languages" not in self.memory:
+            found = languages.read(self.client)
+            self.memory["languages"] = [found.base, list(found.provisioned)]
+        base, provisioned = self.memory["languages"]
+        return Languages(base, tuple(provisioned))
+
+    @property
+    def application(self) -> Any:
+        """Return a client of the application itself. Raises CannotDecrypt, ConfigurationError."""
+        return clients.settings_client(self.connection, credentials.open_credential(self.connection), None)
+
+    @property
+    def client(self) -> Definer:
         """Return the administrator's client, made when it is first needed. Raises ConfigurationError, SignInError."""
         if self._client is None:
-            made: Any = clients.administrator_client(self.connection, sign_in.signed_in_person(self.signed_in))
+            person = sign_in.signed_in_person(self.signed_in)
+            made: Any = clients.administrator_client(self.connection, person, patient=self._patient)
             self._client = made
         return self._client
 
@@ -40,21 +70,60 @@ def _administrator(work: Preparation) -> Result:
     return Result(f"{solution.require_administrator(work.client)} is licensed and a System Administrator.")
 
 
+def _customizations(work: Preparation) -> Result:
+    """Read the languages, and whether the environment takes what is missing: beforehand, not half-way."""
+    found = languages.read(work.client)
+    work.memory["languages"] = [found.base, list(found.provisioned)]
+    work.memory["blocked"] = verification.is_blocked(work.client)
+    if work.memory["blocked"]:
+        work.memory["sales"] = "product" in tables.tables_with_company(work.client)
+        missing = verification.missing_customizations(work.client)
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise Blocked(f"{verification.listed(missing)} {verb}")
+        return Result("Unmanaged customizations are blocked; all that would need them is there already.")
+    if found.assumed:
+        text = "The organization names no base language, so labels are made in English."
+        return Result(text, "If they are refused, ask the environment's administrator.", "attention")
+    return Result(found.sentence)
+
+
 def _solution(work: Preparation) -> Result:
-    return _made(solution.make_solution(work.client), f"The solution {SOLUTION}")
+    return _made(solution.make_solution(work.client, work.settling), f"The solution {SOLUTION}")
 
 
 def _tables(work: Preparation) -> Result:
-    made = solution.make_tables(work.client)
-    return _made(made, "The table tandem_company and the columns that refer to it", plural=True)
+    made = tables.make_tables(work.client, work.languages, work.settling)
+    found = _made(made, "The table tandem_company and the columns that refer to it", plural=True)
+    taken = tables.take_out_referenced(work.client)
+    also = f" Taken out of the solution again: {', '.join(taken)}." if taken else ""
+    problem = tables.publish(work.client) if made else ""
+    if problem:
+        return Result(
+            f"{found.message}{also} They could not be published: {problem}",
+            "They work without it; labels show once an administrator chooses Publish all customizations.",
+            "attention",
+        )
+    return Result(f"{found.message}{also}")
 
 
 def _role(work: Preparation) -> Result:
-    return _made(solution.make_role(work.client), f"The security role {ROLE} with its privileges")
+    return _made(role.make_role(work.client, work.settling), f"The security role {ROLE} with its privileges")
+
+
+def _check(work: Preparation) -> Result:
+    verification.require_all(work.client, work.settling)
+    return Result("Every column, lookup and privilege can be read.")
+
+
+def _self_test(work: Preparation) -> Result:
+    verification.try_application(work.application, work.settling)
+    return Result("The application reads definitions, rows and changes by itself.")
 
 
 def _user(work: Preparation) -> Result:
-    _, made = solution.make_application_user(work.client, credentials.client_id(work.connection))
+    application = credentials.client_id(work.connection)
+    _, made = solution.make_application_user(work.client, application, work.settling)
     return _made(made, "The application's user, which needs no licence, with its role")
 
 
@@ -64,7 +133,8 @@ def _made(made: bool, what: str, *, plural: bool = False) -> Result:
 
 
 def _next_user(work: Preparation) -> Result:
-    _, made = solution.make_application_user(work.client, credentials.next_client_id(work.connection))
+    application = credentials.next_client_id(work.connection)
+    _, made = solution.make_application_user(work.client, application, work.settling)
     return _made(made, "The new application's user, which needs no licence, with its role")
 
 
@@ -98,7 +168,7 @@ def _members(work: Preparation) -> Result:
 
 
 def _web_hook_rights(work: Preparation) -> Result:
-    made = solution.make_role(work.client, registration.RIGHTS)
+    made = role.make_role(work.client, work.settling, registration.RIGHTS)
     may = "may now" if made else "may already"
     return Result(f"The security role {ROLE} {may} renew and remove the web hook.")
 
@@ -109,14 +179,19 @@ def _web_hook(work: Preparation) -> Result:
     return Result(f"Dataverse calls {kept.address} after a change of {', '.join(kept.tables)}.")
 
 
+USER, SELF_TEST = "user", "self-test"
+"""Names of steps: from the first on the application has its user; the other signs in as the application."""
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
 
 STEPS: tuple[Step[Preparation], ...] = (
     ADMINISTRATOR,
+    Step("customizations", "Languages and customizations", _customizations),
     Step("solution", "Integration solution", _solution),
     Step("tables", "Tables and columns", _tables),
     Step("role", "Security role", _role),
-    Step("user", "Application user", _user),
+    Step(USER, "Application user", _user),
+    Step("check", "Check of what was made", _check),
+    Step(SELF_TEST, "Self-test of the application", _self_test),
 )
 
 
@@ -157,12 +232,17 @@ def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
     return steps.next_step(steps_of(signed_in), step_reports(signed_in))
 
 
-def take_next_step(signed_in: AdministratorSignIn) -> StepReport | None:
-    """Take the next step and store its report with the sign-in; return it, None when no step is left."""
+def take_next_step(signed_in: AdministratorSignIn, memory: dict[str, Any] | None = None) -> StepReport | None:
+    """Take the next step and store its report with the sign-in; return it, None when no step is left.
+
+    memory: what was made so far (Preparation).
+    """
     step = next_step(signed_in)
     if step is None:
         return None
-    found, _ = steps.run_step(step, Preparation(signed_in))
+    found, error = steps.run_step(step, Preparation(signed_in, memory=memory))
+    if error is not None and memory is not None and steps.is_temporary(error):
+        raise error
     signed_in.steps = steps.to_json(steps.with_report(step_reports(signed_in), found))
     sign_in.store_columns(signed_in, "steps")
     return found
@@ -171,6 +251,7 @@ def take_next_step(signed_in: AdministratorSignIn) -> StepReport | None:
 def take_all_steps(signed_in: AdministratorSignIn) -> list[StepReport]:
     """Take all steps from the first up to one that fails; return their reports."""
     signed_in.steps = []
-    while (found := take_next_step(signed_in)) is not None and found.ended:
+    memory: dict[str, Any] = {}
+    while (found := take_next_step(signed_in, memory)) is not None and found.ended:
         continue
     return step_reports(signed_in)

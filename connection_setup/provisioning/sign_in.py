@@ -168,6 +168,32 @@ def drop(company: Company, session_key: str) -> None:
     _sign_ins(company, session_key).delete()
 
 
+def newest(company: Company, purpose: str, user: Any) -> AdministratorSignIn | None:
+    """Return the last sign-in of a user for a purpose, in whatever session, that may still be used; None without one.
+
+    A job goes on with it: whoever began the job signs in again where it is over.
+    """
+    found = (
+        AdministratorSignIn.objects.select_related("company")
+        .filter(company=company, purpose=purpose, user=user, signed_in_at__isnull=False)
+        .filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME)
+        .exclude(sealed=b"")
+        .order_by("-pk")
+        .first()
+    )
+    return found if found is not None and _matches_settings(found, state.connection_of(company)) else None
+
+
+def forget(signed_in: AdministratorSignIn) -> None:
+    """Delete one sign-in, with its tokens."""
+    AdministratorSignIn.objects.filter(pk=signed_in.pk).delete()
+
+
+def drop_purpose(company: Company, purpose: str, user: Any) -> None:
+    """Delete a user's sign-ins for a purpose, in every session."""
+    AdministratorSignIn.objects.filter(company=company, purpose=purpose, user=user).delete()
+
+
 def drop_preparations(company: Company) -> None:
     """Delete, in every session, the sign-ins that looked for or prepared the environment that is enabled now."""
     AdministratorSignIn.objects.filter(company=company, purpose__in=("prepare", DISCOVER)).delete()

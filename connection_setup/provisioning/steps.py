@@ -9,15 +9,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from connection_setup.provisioning.settling import NotSettled
 from connection_setup.types import Check
 from core.refusals import Refusal, joined
-from dataverse.errors import DataverseError
+from dataverse.errors import CustomizationLocked, DataverseError, Throttled, Unavailable
 
-State = Literal["done", "attention", "skipped", "waiting", "failed"]
-"""done; done, with a warning; not needed; waiting for somebody (`reason` says for whom or what); failed."""
+State = Literal["done", "attention", "skipped", "waiting", "later", "failed"]
+"""done; done, with a warning; not needed; waiting for somebody (`reason` says for whom or what); waiting for Dataverse,
+after which it is taken again (`reason`: "locked" or "later"); failed.
+"""
 
 DONE: State = "done"
 WAITING: State = "waiting"
+COMES_LATER: State = "later"
+ADMINISTRATOR = "administrator"
+"""Reason of a step that waits for an administrator's sign-in."""
+SIGN_IN_OVER = (
+    "The administrator's sign-in is over, and this step needs it.",
+    "Sign in with administrator user again; the preparation goes on by itself then.",
+)
+"""Message and fix of such a step, once the preparation has begun."""
+LOCKED = "locked"
+"""Reason of a step that waits until somebody else has stopped customizing the environment."""
 FAILED: State = "failed"
 ENDED: tuple[State, ...] = ("done", "attention", "skipped")
 
@@ -106,6 +119,20 @@ def run_step(step: Step[Work], work: Work) -> tuple[StepReport, Exception | None
     except StepFailed as stopped:
         check = stopped.check
         return StepReport(step.name, step.caption, FAILED, check.message, check.fix, check.reason), None
+    except NotSettled as error:
+        return StepReport(step.name, step.caption, COMES_LATER, error.message, error.fix, error.reason), error
+    except CustomizationLocked as error:
+        return StepReport(step.name, step.caption, COMES_LATER, error.message, error.fix, LOCKED), error
     except (DataverseError, Refusal) as error:
         return StepReport(step.name, step.caption, FAILED, error.message, error.fix, error.reason), error
     return StepReport(step.name, step.caption, found.state, found.message, found.fix, found.reason), None
+
+
+def is_temporary(error: Exception) -> bool:
+    """Return whether a step failed by what a job waits for: a limit of the service, or that it does not answer."""
+    return isinstance(error, Throttled) or (isinstance(error, Unavailable) and error.repeat)
+
+
+def sign_in_over(step: Step[Work]) -> StepReport:
+    """Return the report of a step that waits for an administrator, whose sign-in has ended."""
+    return StepReport(step.name, step.caption, WAITING, *SIGN_IN_OVER, ADMINISTRATOR)

@@ -14,6 +14,7 @@ WORDS: dict[State, Status] = {
     "attention": Status("Attention", "warn"),
     "skipped": Status("Nothing to do"),
     "waiting": Status("Waits for you", "warn"),
+    "later": Status("Waits for Dataverse", "warn"),
     "failed": Status("Failed", "bad"),
 }
 

@@ -8,8 +8,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import company_or_404
 from connection_setup import hooks
+from connection_setup.checks import services as checks_services
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
+from connection_setup.setup import local_currency
 from connection_setup.setup.views import save_form_first
 from connection_setup.web_hook import services as web_hook
 from core.refusals import Refusal
@@ -120,3 +122,15 @@ def remove_web_hook(request: HttpRequest, company: str) -> HttpResponse:
     else:
         messages.success(request, "The web hook is removed." if removed else "There was no web hook.")
     return HttpResponseRedirect(back)
+
+
+def create_currency(request: HttpRequest, company: str) -> HttpResponse:
+    """Make the local currency in Dataverse, and test the connection again, which found it missing."""
+    connection = state.connection_of(company_or_404(request, company))
+    if request.method == "POST":
+        try:
+            messages.success(request, local_currency.create(connection=connection, user=request.user))
+            checks_services.test_connection(connection=connection)
+        except (DataverseError, Refusal) as error:
+            messages.error(request, error.user_message)
+    return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))

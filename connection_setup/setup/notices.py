@@ -12,7 +12,7 @@ from connection_setup.checks import judges
 from connection_setup.connection import organization
 from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
-from connection_setup.models import DataverseConnection, EnablingRun
+from connection_setup.models import DataverseConnection, EnablingRun, OwnershipModel
 from connection_setup.secrets import credentials
 from connection_setup.types import Report
 from core.roles import Can, may
@@ -44,7 +44,13 @@ def build_notices(request: HttpRequest, connection: DataverseConnection, report:
             ways = (
                 Action("Prepare the environment", company_url("connection_setup:administrator", connection.company)),
             )
+        if report.failed.name == judges.CURRENCY and (
+            url := optional_url("records:list", connection.company, table="currency")
+        ):
+            ways = (*ways, Action("Currencies", url))
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
+    notices += _missing_currency(connection, report) if administrator else []
+    notices += _nobody_coupled(connection)
     if administrator and (question := questions.pending(connection, request.user)) is not None:
         notices.append(_question_notice(connection, question))
     notices += _shared_notices(request, connection)
@@ -54,6 +60,35 @@ def build_notices(request: HttpRequest, connection: DataverseConnection, report:
     if expires is not None and expires.warning_days is not None:
         notices.append(Notice(expires.fix, STATUS_STYLES[expires.state], title=expires.message))
     return tuple(notices)
+
+
+def _missing_currency(connection: DataverseConnection, report: Report) -> list[Notice]:
+    """Return the notice that Dataverse lacks the local currency, with the button that makes it there."""
+    found = next((one for one in report.checks if one.name == judges.CURRENCY and one.state == "warning"), None)
+    if found is None:
+        return []
+    company = connection.company
+    caption, url = f"Create Currency {company.currency_code}", company_url("connection_setup:create-currency", company)
+    make = Action(f"{caption} in Dataverse", url, "post", icon="add")
+    return [Notice(found.fix, "warn", title=found.message, actions=(make,))]
+
+
+def _nobody_coupled(connection: DataverseConnection) -> list[Notice]:
+    """Return the notice that with the ownership model Person no user is coupled with a salesperson."""
+    company = connection.company
+    people = connection.enabled and connection.ownership_model == OwnershipModel.PERSON
+    url = hooks.coupled_users_url(company) if people else ""
+    if not url or hooks.coupled_users(company):
+        return []
+    return [
+        Notice(
+            "Rows are to belong to the user coupled with a record's salesperson, so every record with a salesperson "
+            "fails until users are coupled. Rows of records without one belong to the owning team.",
+            "warn",
+            title="No user is coupled with a salesperson.",
+            actions=(Action("Couple Salespeople to Users", url, icon="couple"),),
+        )
+    ]
 
 
 def environment_changed_notice(connection: DataverseConnection) -> Notice | None:

@@ -18,6 +18,7 @@ from connection_setup.enabling import questions
 from connection_setup.enabling import services as enabling_services
 from connection_setup.enabling import views as enabling_views
 from connection_setup.models import DataverseConnection
+from connection_setup.secrets import credentials
 from connection_setup.setup import page
 from connection_setup.setup.forms import SettingsForm
 from core.refusals import Refusal
@@ -46,6 +47,9 @@ def save_form_first(act: ConnectionView) -> Callable[..., HttpResponse]:
         connection = state.connection_of(company_or_404(request, company))
         if request.method != "POST":
             return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))
+        if (stale := _stale_text(connection, request.POST)) is not None:
+            messages.warning(request, stale)
+            return _redirect_to_page(request, connection)
         form = save_form(request, connection, request.POST)
         if form is not None:
             return render_form(request, connection, form)
@@ -86,12 +90,28 @@ def environment_url(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, page.build_page(request, connection, form))
 
 
+def _stale_text(connection: DataverseConnection, given: QueryDict) -> str | None:
+    """Return what to say to a page that was shown before the connection was enabled; None to any other.
+
+    The fields come along from a page that shows them, which is one of a connection that is not enabled.
+    """
+    if connection.enabled and "environment_url" in given:
+        return (
+            "The connection was enabled meanwhile, in another window or by somebody else, so nothing of this page was "
+            "saved. Turn Enabled off to change the settings."
+        )
+    return None
+
+
 @save_form_first
 def save(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Save what was typed; without scripts the Enabled switch comes along, and is followed."""
     if bool(request.POST.get("enabled")) != connection.enabled:
         return _toggle(request, connection)
     messages.success(request, "The settings are saved.")
+    if not connection.environment_url and not credentials.has_secret(connection):
+        label = credentials.LABELS[credentials.current_type(connection)]
+        messages.info(request, f"Without an Environment URL no {label} is kept: enter it again with the next address.")
     return _redirect_to_page(request, connection)
 
 

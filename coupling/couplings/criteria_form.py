@@ -36,7 +36,7 @@ class SettingsForm(BrakeFields):
         help_text="Which side's data counts where the two differ.",
     )
     create_new = forms.BooleanField(
-        label="Create New If Unable to Find a Match",
+        label="Create New if Unable to Find a Match",
         required=False,
         help_text="New rows in Dataverse for all records without a unique uncoupled match, those with several or taken "
         "matches too: these are likely duplicates.",

@@ -53,7 +53,7 @@ def changes_since(mapping: IntegrationTableMapping, seen: str) -> list[str]:
     ]
     for caption, before, after in (
         ("Synchronize After Coupling", then.synchronize, now.synchronize),
-        ("Create New If Unable to Find a Match", then.create_new, now.create_new),
+        ("Create New if Unable to Find a Match", then.create_new, now.create_new),
     ):
         told += [f"{caption} is {_on(after)} now."] if before != after else []
     if then.conflicts != now.conflicts:

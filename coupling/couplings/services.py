@@ -167,7 +167,7 @@ def _creates(mapping: IntegrationTableMapping, create_new: bool | None) -> bool:
         raise Refusal(
             Reason.CONFIGURATION,
             f"{mapping.name} only takes data from Dataverse, so nothing can be created there.",
-            "Leave Create New If Unable to Find a Match off, or change the mapping's direction.",
+            "Leave Create New if Unable to Find a Match off, or change the mapping's direction.",
         )
     return create and mapping.direction != Direction.FROM
 

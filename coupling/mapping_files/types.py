@@ -150,7 +150,7 @@ SETTINGS: Mapping[str, str] = {
     "synch_only_coupled": "Synch. Only Coupled Records",
     "multi_company": "Multi-Company Synchronization Enabled", "update_conflict": "Resolve Update Conflicts",
     "deletion_conflict": "Resolve Deletion Conflicts", "blanks": "Blank Values",
-    "synch_after_coupling": "Synchronize After Coupling", "create_new": "Create New If Unable to Find a Match",
+    "synch_after_coupling": "Synchronize After Coupling", "create_new": "Create New if Unable to Find a Match",
     "brakes": "Brakes", "day_zone": "Time Zone of Dates",
     "blank_is_no_match": "Blank values: don't match", "scheduled": "Runs by itself",
     "every_minutes": "Synchronize every (minutes)", "inactivity_timeout_minutes": "Inactivity Timeout (minutes)",

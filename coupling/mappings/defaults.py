@@ -194,6 +194,15 @@ def _names_of(company: Any) -> set[str]:
     return set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
 
 
+def resting_names(company: Any) -> frozenset[str]:
+    """Return the mappings that nothing needs now, and that therefore run neither by themselves nor in a full run.
+
+    SALESPEOPLE is needed with the ownership model Person alone; the mapping stays, and may be synchronized by itself.
+    """
+    team = connection_of(company).ownership_model == OwnershipModel.TEAM
+    return frozenset({SALESPEOPLE}) if team else frozenset()
+
+
 @transaction.atomic
 def schedule_mappings(company: Any) -> int:
     """Schedule the company's mappings, the first run after one period. Returns how many.
@@ -201,9 +210,8 @@ def schedule_mappings(company: Any) -> int:
     SALESPEOPLE is scheduled with the ownership model Person alone: with Team nothing needs it.
     """
     mappings = IntegrationTableMapping.objects.filter(company=company, scheduled=False)
-    mappings = mappings.exclude(name__in=[*disabled_names(company), *on_demand_names()])
-    if connection_of(company).ownership_model == OwnershipModel.TEAM:
-        mappings = mappings.exclude(name=SALESPEOPLE)
+    resting = (*disabled_names(company), *on_demand_names(), *resting_names(company))
+    mappings = mappings.exclude(name__in=resting)
     for mapping in mappings:
         schedule_mapping(mapping, on=True)
     return len(mappings)

@@ -246,7 +246,7 @@ def _follow(mapping: IntegrationTableMapping, values: dict[str, Any]) -> list[st
             field.save(update_fields=["direction"])
     if "direction" in values and mapping.direction == Direction.FROM and mapping.create_new:
         mapping.create_new = values["create_new"] = False
-        told.append("Create New If Unable to Find a Match is off now, since nothing is created in Dataverse.")
+        told.append("Create New if Unable to Find a Match is off now, since nothing is created in Dataverse.")
     for name in follow_schedule(mapping, values):
         values[name] = getattr(mapping, name)
     if "on_hold_since" in values and mapping.on_hold_since is not None:

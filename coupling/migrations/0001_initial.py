@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('update_conflict', models.CharField(blank=True, choices=[('', ''), ('send', 'Send data update to integration table'), ('get', 'Get data update from integration table')], default='', max_length=8, verbose_name='Resolve Update Conflicts')),
                 ('deletion_conflict', models.CharField(blank=True, choices=[('', ''), ('restore', 'Restore records'), ('uncouple', 'Delete coupling')], default='', max_length=8, verbose_name='Resolve Deletion Conflicts')),
                 ('synch_after_coupling', models.BooleanField(default=False, verbose_name='Synchronize After Coupling')),
-                ('create_new', models.BooleanField(default=False, verbose_name='Create New If Unable to Find a Match')),
+                ('create_new', models.BooleanField(default=False, verbose_name='Create New if Unable to Find a Match')),
                 ('blank_is_no_match', models.BooleanField(default=False, verbose_name="Blank values: don't match")),
                 ('dependencies', models.JSONField(blank=True, default=list, help_text='Names of the mappings this one depends on.')),
                 ('every_minutes', models.PositiveIntegerField(default=30)),

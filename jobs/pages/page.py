@@ -173,7 +173,7 @@ def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
 
 
 def _tabs(job: Job, company: Company) -> list[FastTab]:
-    tabs = []
+    tabs = [tab for provider in registry.job_tabs for tab in provider(job)]
     if by := job.breakdown.get(Outcome.FAILED.value):
         reasons = sorted(by.items(), key=lambda item: (-item[1], item[0]))
         named = [(listings.reason_label(reason) or "Without a reason", reason, count) for reason, count in reasons]

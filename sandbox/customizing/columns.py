@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered
+from sandbox.customizing import labels
 from sandbox.customizing.base import (
     MAX_LENGTHS,
     component_in_use,
@@ -43,7 +44,9 @@ class ColumnCustomizer(ChoiceCustomizer):
     def create_column(self, table: Table, body: Mapping[str, Any]) -> Column:
         """Add a column to a table and return it. Raises ServiceError."""
         privileges.require_named_privilege(self.caller, "prvCreateAttribute")
-        return self._add_columns(table, body)
+        column = self._add_columns(table, body)
+        self.environment.customization.note_definition(table.name, column.name)
+        return column
 
     def update_column(self, table: Table, column: Column, body: Mapping[str, Any]) -> None:
         """Replace a column's label, requirement, length and range. Raises ServiceError."""
@@ -97,15 +100,11 @@ class ColumnCustomizer(ChoiceCustomizer):
         kind = read_type(body)
         schema_name = read_schema_name(body)
         self._check_prefix(schema_name, "Attribute")
+        labels.check_column(self.environment, body)
         name = schema_name.lower()
         primary = new_table and bool(body.get("IsPrimaryName"))
         if name in table.columns and not primary:
-            raise ServiceError(
-                400,
-                "0x80044363",
-                f"The schema name {schema_name} for type Attributes is not unique. An Attribute with same name "
-                "already exists.",
-            )
+            raise ServiceError(400, "0x80047013", "An attribute with the specified name already exists")
         if kind == "Lookup":
             raise invalid_definition("A lookup attribute is created together with its relationship.")
         if kind not in TYPES:

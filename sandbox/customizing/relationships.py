@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered, payload_error
+from sandbox.customizing import labels
 from sandbox.customizing.base import (
     CRM,
     component_in_use,
@@ -26,12 +27,7 @@ class RelationshipCustomizer(ColumnCustomizer):
         schema_name = read_schema_name(body)
         self._check_prefix(schema_name, "EntityRelationship")
         if schema_name.lower() in {one.lower() for one in relationship_names(self.environment.tables)}:
-            raise ServiceError(
-                400,
-                "0x80044363",
-                f"The schema name {schema_name} for type EntityRelationships is not unique. An EntityRelationship "
-                "with same name already exists.",
-            )
+            raise ServiceError(400, "0x8004432b", f"The relationship {schema_name} already exists.")
         kind = str(body.get("@odata.type", "")).lstrip("#").removeprefix(CRM)
         if kind == "ManyToManyRelationshipMetadata":
             self._many_to_many(schema_name, body)
@@ -49,13 +45,9 @@ class RelationshipCustomizer(ColumnCustomizer):
             raise invalid_definition("A one-to-many relationship needs its Lookup.")
         lookup_name = read_schema_name(lookup)
         self._check_prefix(lookup_name, "Attribute")
+        labels.check(self.environment, lookup)
         if lookup_name.lower() in referencing.columns:
-            raise ServiceError(
-                400,
-                "0x80044363",
-                f"The schema name {lookup_name} for type Attributes is not unique. An Attribute with same name "
-                "already exists.",
-            )
+            raise ServiceError(400, "0x80047013", "An attribute with the specified name already exists")
         cascade = body.get("CascadeConfiguration") or {}
         on_delete = str(cascade.get("Delete") or "RemoveLink") if isinstance(cascade, Mapping) else "RemoveLink"
         if on_delete not in {"RemoveLink", "Restrict", "Cascade"}:
@@ -77,6 +69,7 @@ class RelationshipCustomizer(ColumnCustomizer):
         )
         referencing.add_columns([column])
         self._drop_decoded(referencing)
+        self.environment.customization.note_definition(referencing.name, column.name)
 
     def _many_to_many(self, schema_name: str, body: Mapping[str, Any]) -> None:
         one, two = self._find_table(body.get("Entity1LogicalName")), self._find_table(body.get("Entity2LogicalName"))

@@ -32,10 +32,12 @@ class Customizer(RelationshipCustomizer):
         self._check_prefix(schema_name, "Entity")
         name = schema_name.lower()
         tables = self.environment.tables
-        if name in tables:
+        if name in tables or self.environment.customization.is_reserved(name):
             raise ServiceError(
-                400, "0x8004700b", "An entity with the specified name already exists. Please specify a unique name."
-            )
+                400, "0x80044363",
+                f"The schema name {schema_name} for type Entity is not unique. An Entity with same name already "
+                "exists.",
+            )  # fmt: skip
         label = read_label(body.get("DisplayName"))
         if not label:
             raise invalid_definition("A table needs a DisplayName.")
@@ -63,14 +65,25 @@ class Customizer(RelationshipCustomizer):
             change_tracking=bool(body.get("ChangeTrackingEnabled", False)),
             custom=True,
         )
-        for one in attributes:
+        for one in self._kept(attributes):
             self._add_columns(table, one, new_table=True)
         tables[name] = table
         self.environment.sets[entity_set] = table
         self.environment.store.rows[name] = Rows(table)
         privileges.add_table_privileges(self.environment.store, table, transaction)
         web_hooks.add_message_filters(self.environment.store, table, transaction)
+        self.environment.customization.note_definition(name)
         return table
+
+    def _kept(self, attributes: list[Any]) -> list[Any]:
+        """Return the columns of a new table that are made with it: the service may lose some without a word."""
+        customization = self.environment.customization
+        if not customization.lose_columns:
+            return attributes
+        others = [one for one in attributes if not one.get("IsPrimaryName")]
+        lost = others[len(others) - min(customization.lose_columns, len(others)) :]
+        customization.lose_columns = 0
+        return [one for one in attributes if not any(one is other for other in lost)]
 
     def create_tables(self, body: Mapping[str, Any], transaction: Transaction) -> list[Table]:
         """Carry out CreateEntities: add several tables, all or none, and return them. Raises ServiceError."""
@@ -112,6 +125,7 @@ class Customizer(RelationshipCustomizer):
         web_hooks.remove_message_filters(self.environment.store, table, transaction)
         del self.environment.tables[table.name], self.environment.sets[table.set]
         del self.environment.store.rows[table.name]
+        self.environment.customization.note_deleted(table.name)
 
     def create_key(self, table: Table, body: Mapping[str, Any]) -> Key:
         """Add an alternate key and return it; it becomes active a moment later, unless rows have the same values.
@@ -134,7 +148,7 @@ class Customizer(RelationshipCustomizer):
             )
         known = {key.name for key in table.keys.values()} | {key.schema_name.lower() for key in table.keys.values()}
         if schema_name.lower() in known or any(set(key.columns) == set(names) for key in table.keys.values()):
-            raise ServiceError(400, "0x80044363", f"The schema name {schema_name} for type EntityKeys is not unique.")
+            raise ServiceError(400, "0x80060893", f"The entity key {schema_name} already exists.")
         key = Key(
             schema_name=schema_name,
             label=read_label(body.get("DisplayName")) or schema_name,

@@ -31,6 +31,13 @@ METADATA_PRIVILEGES = (
     "prvCreateOptionSet", "prvWriteOptionSet", "prvDeleteOptionSet", "prvPublishCustomization",
 )  # fmt: skip
 """Privileges about tables, columns and relationships themselves."""
+METADATA_READS = (
+    "prvReadEntity", "prvReadAttribute", "prvReadRelationship", "prvReadEntityRelationship", "prvReadOptionSet",
+    "prvReadEntityKey", "prvReadSdkMessage", "prvReadSdkMessageFilter", "prvReadUserSettings", "prvReadLanguageLocale",
+)  # fmt: skip
+"""What the everyday roles read of the metadata, down to App Opener."""
+GIVEN_TO_NEW_ROLES = {"prvReadUserEntityUISettings": "Basic", "prvWriteUserEntityUISettings": "Basic"}
+"""Privileges (with their depth) that a role made over the API holds by itself; the service's own are not documented."""
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/privileges")
 
@@ -82,8 +89,10 @@ def add_table_privileges(store: Store, table: Table, transaction: Transaction) -
 
 def add_metadata_privileges(store: Store, transaction: Transaction) -> None:
     """Add the rows of the privileges about metadata."""
-    for name in METADATA_PRIVILEGES:
+    for name in (*METADATA_PRIVILEGES, *METADATA_READS):
         _add_privilege(store, name, 0, transaction, owned=False)
+    for name in GIVEN_TO_NEW_ROLES:
+        _add_privilege(store, name, 0, transaction, owned=True)
 
 
 def remove_table_privileges(store: Store, table: Table, transaction: Transaction) -> None:

@@ -21,6 +21,7 @@ _UNIQUE = {
     "transactioncurrency": ("isocurrencycode",),
     "solution": ("uniquename",),
     "publisher": ("uniquename",),
+    "role": ("name", "businessunitid"),
     "product": ("productnumber",),
     "productpricelevel": ("pricelevelid", "productid", "uomid"),
 }
@@ -94,6 +95,7 @@ def _complete_role(writer: Writer, role_id: str) -> None:
     position = rows.index[role_id.encode()]
     row = rows.fragments(position)
     rows.replace(position, {**row, "parentrootroleid": b'"%b"' % role_id.encode()}, rows.versions[position])
+    privileges.grant(writer.store, role_id, privileges.GIVEN_TO_NEW_ROLES, writer.transaction)
     root = root_unit_id(writer.store)
     if row.get("businessunitid") == b'"%b"' % root:
         units = writer.store.rows["businessunit"]
@@ -247,6 +249,12 @@ def _check_unique(store: Store, table: Table, position: int) -> None:
         return
     for other in rows.live_positions():
         if other != position and all(values[other] == one for values, one in zip(columns, mine, strict=True)):
+            if table.name == "role":
+                raise ServiceError(
+                    400, "0x80041403",
+                    f"A role with the specified name '{mine[0]}' already exists on business unit {mine[1]} and "
+                    f"Solution Id fd140aae-4df4-11dd-bd17-0019b9312238. Role id: {rows.ids[other].decode()}",
+                )  # fmt: skip
             if table.name == "transactioncurrency":
                 raise ServiceError(
                     412,
@@ -343,6 +351,8 @@ def link_rows(writer: Writer, table: Table, row_id: str, nav: str, other_id: str
     pair = (row_id, other_id) if table.name < association.other else (other_id, row_id)
     if remove:
         store.unlink(association.name, pair, writer.transaction)
+    elif pair in store.links.get(association.name, ()):
+        raise ServiceError(412, "0x80040237", "Cannot insert duplicate key.")
     else:
         store.link(association.name, pair, writer.transaction)
 

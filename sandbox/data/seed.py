@@ -129,6 +129,7 @@ class Seed:
         self._grant(BASIC, ("account", "contact"), tuple(privileges.RIGHTS), "Basic")
         self._grant(BASIC, _READ_BY_ALL, ("read",), "Global")
         self._grant(BASIC, ("transactioncurrency",), ("append_to",), "Global")
+        self._grant_metadata_reads(BASIC)
         self.link("systemuserroles", self.row_id(f"role {ADMINISTRATOR}"), self.admin_id)
         for number in range(len(_PEOPLE)):
             self.link("systemuserroles", self.row_id(f"role {BASIC}"), self.row_id(f"person {number}"))
@@ -283,6 +284,11 @@ class Seed:
         self._grant(integration.ROLE, (web_hooks.ENDPOINTS, web_hooks.STEPS), every, "Global")
         about_choices = dict.fromkeys(("prvWriteAttribute", "prvPublishCustomization"), "Global")
         privileges.grant(self.store, self.row_id(f"role {integration.ROLE}"), about_choices, self.transaction)
+        self._grant_metadata_reads(integration.ROLE)
+
+    def _grant_metadata_reads(self, role: str) -> None:
+        names = dict.fromkeys(privileges.METADATA_READS, "Global")
+        privileges.grant(self.store, self.row_id(f"role {role}"), names, self.transaction)
 
     def _grant(self, role: str, tables: Iterable[str], rights: Iterable[str], depth: str) -> None:
         known = self.store.tables

@@ -31,6 +31,7 @@ def build_tables() -> list[Table]:
         _build_roleprivileges(),
         _build_currency(),
         _build_solution(),
+        _build_solutioncomponent(),
         _build_publisher(),
     ]
 
@@ -317,6 +318,27 @@ OrganizationId | l organization * | Organization
         primary_name="friendlyname",
         ownership="None",
         change_tracking=False,
+        bulk=False,
+    )
+
+
+def _build_solutioncomponent() -> Table:
+    return build_table(
+        "SolutionComponent",
+        "solutioncomponents",
+        "Solution Component",
+        "Solution Components",
+        """
+ComponentType | p 1=Entity; 2=Attribute; 9=Option Set; 10=Entity Relationship; 14=Entity Key; 20=Role * | Type
+ObjectId | g * | Regarding
+RootComponentBehavior | p 0=Include Subcomponents; 1=Do not include subcomponents; 2=Include As Shell Only * | Root
+SolutionId | l solution * | Solution
+""",
+        code=7103,
+        primary_name="solutioncomponentid",
+        ownership="None",
+        change_tracking=False,
+        history=False,
         bulk=False,
     )
 

@@ -48,6 +48,13 @@ def label(text: str) -> dict[str, Any]:
     return {"LocalizedLabels": [one], "UserLocalizedLabel": one}
 
 
+def in_language(document: bytes, language: int) -> bytes:
+    """Return a JSON document about metadata with its labels in another language than English."""
+    if language == LANGUAGE:
+        return document
+    return document.replace(b'"LanguageCode":%d' % LANGUAGE, b'"LanguageCode":%d' % language)
+
+
 def _property(value: Any, name: str, *, changeable: bool = True) -> dict[str, Any]:
     return {"Value": value, "CanBeChanged": changeable, "ManagedPropertyLogicalName": name}
 

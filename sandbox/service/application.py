@@ -321,7 +321,7 @@ class Application:
                 "contact your "
                 "system administrator",
             )
-        if caller is None:
+        if caller is None or not environment.customization.is_known_user(caller.user_id):
             raise ServiceError(403, "0x80072560", "The user is not a member of the organization.")
         if caller.disabled:
             raise ServiceError(

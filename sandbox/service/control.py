@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 from cryptography import x509
@@ -19,7 +19,7 @@ from sandbox.identity.directory import OTHER_TENANT_ID
 from sandbox.identity.records import Application, Person
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.options import parse
-from sandbox.service import pages
+from sandbox.service import environment_call, pages
 from sandbox.service.behavior_call import change_table, get_behavior, set_behavior
 from sandbox.service.column_call import change_column
 from sandbox.service.control_bodies import (
@@ -197,23 +197,7 @@ class Control:
             return json_answer(self._read_status())
 
     def _set_environment(self, request: Request, _: str) -> Response:
-        given = read_object(request)
-        check_names(given, "admin_mode", "disabled", "base_currency", "organization_id", "change_tracking_days")
-        environment = self.environment
-        organization_id = parse_guid(given["organization_id"]) if "organization_id" in given else ""
-        if organization_id is None:
-            raise InvalidCall(f"'{given['organization_id']}' is no GUID.")
-        try:
-            if "base_currency" in given:
-                environment.set_base_currency(str(given["base_currency"]))
-            if "change_tracking_days" in given:
-                environment.set_change_tracking_days(int(read_number(given, "change_tracking_days", 7)))
-        except ValueError as error:
-            raise InvalidCall(str(error)) from None
-        if organization_id:
-            environment.set_organization_id(UUID(organization_id))
-        environment.admin_mode = bool(given.get("admin_mode", environment.admin_mode))
-        environment.disabled = bool(given.get("disabled", environment.disabled))
+        environment_call.change(self.environment, read_object(request))
         return self._get_environment(request, "")
 
     def _get_clock(self, _: Request, __: str) -> Response:

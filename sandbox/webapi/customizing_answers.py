@@ -4,8 +4,11 @@ import msgspec
 
 from sandbox.base.errors import method_not_allowed, not_covered, resource_not_found
 from sandbox.base.messages import JSON, Response
+from sandbox.customizing import components, labels
 from sandbox.customizing.tables import Customizer, key_id
+from sandbox.data import privileges
 from sandbox.data.store import Transaction
+from sandbox.environment import Environment
 from sandbox.metadata import describe
 from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import PREFIX, Segment
@@ -14,6 +17,7 @@ from sandbox.webapi.context import Context, Operation
 
 _OPTION_ACTIONS = frozenset({"InsertOptionValue", "UpdateOptionValue", "DeleteOptionValue"})
 _PUBLISH_ACTIONS = frozenset({"PublishXml", "PublishAllXml"})
+_SETTING, _LOCKDOWN = "GetOrgDbOrgSetting", "IsLockdownOfUnmanagedCustomizationEnabled"
 
 
 def answer(
@@ -22,17 +26,20 @@ def answer(
 ) -> Response:  # fmt: skip
     """Answer a request that changes metadata; `body` is decoded, None without one. Raises ServiceError."""
     customizer = Customizer(context.environment, context.caller)
+    _require_open(context.environment)
     customizer.require_solution(operation.headers.get("mscrm.solutionuniquename", ""))
     first, rest = steps[0], steps[1:]
     given = body or {}
+    labels.check_type_first(given)
     if first.name == "GlobalOptionSetDefinitions":
         return _answer_choices(context, customizer, operation, steps, given)
     if first.name == "RelationshipDefinitions":
-        return _answer_relationships(context, customizer, operation, steps, given)
+        return _answer_relationships(context, customizer, operation, steps, given, transaction)
     if first.key is None:
         if operation.method != "POST" or rest:
             raise method_not_allowed(operation.method, "EntityDefinitions")
         created = customizer.create_table(given, transaction)
+        _note(context, operation, components.TABLE, created.id, transaction)
         return _answer_created(context, f"EntityDefinitions({created.id})")
     table = definitions.find_table(context.environment, first.key)
     base = f"EntityDefinitions({table.id})"
@@ -45,7 +52,7 @@ def answer(
             return Response(204)
         raise method_not_allowed(operation.method, "a table's definition")
     if rest[0].name == "Attributes":
-        return _answer_columns(context, customizer, operation, first, rest, given)
+        return _answer_columns(context, customizer, operation, first, rest, given, transaction)
     if rest[0].name == "Keys":
         if rest[0].key is None and operation.method == "POST":
             key = customizer.create_key(table, given)
@@ -61,10 +68,16 @@ def answer_action(
     context: Context, operation: Operation, name: str, body: dict[str, object], transaction: Transaction
 ) -> Response | None:
     """Answer an unbound action about metadata; None where the name is that of none. Raises ServiceError."""
-    if name not in _OPTION_ACTIONS | _PUBLISH_ACTIONS | {"CreateEntities"}:
+    if name not in _OPTION_ACTIONS | _PUBLISH_ACTIONS | components.ACTIONS | {"CreateEntities", _SETTING}:
         return None
     if operation.method != "POST":
         raise method_not_allowed(operation.method, f"the action '{name}'")
+    if name == _SETTING:
+        return _answer_document(context, name, {"SettingValue": _read_setting(context.environment, body)})
+    _require_open(context.environment)
+    if name in components.ACTIONS:
+        privileges.require_named_privilege(context.caller, "prvWriteSolution")
+        return _answer_document(context, name, components.change(context.environment, name, body, transaction))
     customizer = Customizer(context.environment, context.caller)
     if name in _PUBLISH_ACTIONS:
         parameters = str(body.get("ParameterXml") or "") if name == "PublishXml" else None
@@ -76,15 +89,38 @@ def answer_action(
         found: dict[str, object] = {"EntityIds": [str(one.id) for one in customizer.create_tables(body, transaction)]}
     else:
         found = customizer.change_options(name, body)
-    if not found:
-        return Response(204)
+    return _answer_document(context, name, found) if found else Response(204)
+
+
+def _answer_document(context: Context, name: str, found: dict[str, object]) -> Response:
     odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response"
     return Response(200, msgspec.json.encode({"@odata.context": odata_context, **found}), {"Content-Type": JSON})
 
 
+def _require_open(environment: Environment) -> None:
+    """Raise ServiceError where the environment takes no unmanaged customization, or somebody else customizes it."""
+    environment.customization.require_unmanaged_allowed()
+    environment.customization.require_unlocked()
+
+
+def _read_setting(environment: Environment, body: dict[str, object]) -> str:
+    """Return the value of a setting of the organization's database. Raises 501 for one that is not known here."""
+    if body.get("SettingName") != _LOCKDOWN:
+        raise not_covered(f"the setting '{body.get('SettingName')}'")
+    return "false" if environment.customization.unmanaged_customizations else "true"
+
+
+def _note(
+    context: Context, operation: Operation, kind: int, object_id: object, transaction: Transaction, behavior: int = 0
+) -> None:
+    """List what was made among the components of the solution that the request names."""
+    solution = operation.headers.get("mscrm.solutionuniquename", "")
+    components.add(context.environment, solution, kind, str(object_id), transaction, behavior)
+
+
 def _answer_columns(
     context: Context, customizer: Customizer, operation: Operation, first: Segment, rest: list[Segment],
-    body: dict[str, object],
+    body: dict[str, object], transaction: Transaction,
 ) -> Response:  # fmt: skip
     table = definitions.find_table(context.environment, first.key or "")
     if len(rest) > 1 and not rest[1].name.startswith(PREFIX):
@@ -93,6 +129,7 @@ def _answer_columns(
         if operation.method != "POST":
             raise method_not_allowed(operation.method, "Attributes")
         column = customizer.create_column(table, body)
+        _note(context, operation, components.COLUMN, table.column_id(column.name), transaction)
         return _answer_created(context, f"EntityDefinitions({table.id})/Attributes({table.column_id(column.name)})")
     column = definitions.find_column(table, rest[0].key)
     if operation.method == "PUT":
@@ -122,11 +159,17 @@ def _answer_choices(
 
 def _answer_relationships(
     context: Context, customizer: Customizer, operation: Operation, steps: list[Segment],
-    body: dict[str, object],
+    body: dict[str, object], transaction: Transaction,
 ) -> Response:  # fmt: skip
     key = steps[0].key
     if key is None and operation.method == "POST":
         name = customizer.create_relationship(body)
+        _note(context, operation, components.RELATIONSHIP, describe.relationship_id(name), transaction)
+        for side, behavior in (("ReferencingEntity", 1), ("ReferencedEntity", 0)):
+            # The referenced table comes along with all it has, as was measured on the service.
+            one = context.environment.tables.get(str(body.get(side) or ""))
+            if one is not None:
+                _note(context, operation, components.TABLE, one.id, transaction, behavior)
         return _answer_created(context, f"RelationshipDefinitions({describe.relationship_id(name)})")
     if key is not None and operation.method == "DELETE":
         customizer.delete_relationship(definitions.find_relationship_name(context.environment, key))

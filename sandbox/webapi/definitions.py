@@ -27,8 +27,12 @@ def answer(environment: Environment, steps: list[Segment], query: str, base: str
     for name in _UNSUPPORTED_OPTIONS:
         if name in options.given:
             raise query_error(f"The query parameter {name} is not supported for metadata.")
+    return describe.in_language(_answer(environment, steps, options, base), environment.base_language)
+
+
+def _answer(environment: Environment, steps: list[Segment], options: Options, base: str) -> bytes:
     first = steps[0]
-    definitions = _Definitions(environment.tables, base, environment.clock.now())
+    definitions = _Definitions(environment.seen_tables(), base, environment.clock.now())
     definitions.null_options = environment.behavior.null_options
     if first.name == "RelationshipDefinitions":
         return definitions.answer_relationships(steps, options)

@@ -15,6 +15,7 @@ from sandbox.base.errors import (
     row_not_found,
 )
 from sandbox.base.messages import Response, json_response
+from sandbox.customizing import components
 from sandbox.data import keys, rules
 from sandbox.data.store import Transaction
 from sandbox.metadata.model import Table
@@ -26,6 +27,7 @@ from sandbox.webapi import (
     definitions,
     functions,
     merge,
+    metadata_reads,
     multiple,
     related_rows,
     request_headers,
@@ -68,6 +70,7 @@ class Dispatcher:
         first = steps[0]
         if first.name in {"EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions"}:
             if operation.method == "GET":
+                metadata_reads.require(self.environment, self.context.caller, steps, operation.query)
                 return json_response(definitions.answer(self.environment, steps, operation.query, self.context.base))
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
             return customizing_answers.answer(self.context, operation, steps, body, transaction)
@@ -86,7 +89,10 @@ class Dispatcher:
                 if answer is not None:
                     return answer
             return functions.answer(self.context, operation, steps)
-        return self._answer_table(operation, table, steps, transaction)
+        seen = self.environment.seen_tables().get(table.name)
+        if seen is None:
+            raise ServiceError(404, "0x80060888", f"Resource not found for the segment '{first.name}'.")
+        return self._answer_table(operation, seen, steps, transaction)
 
     def _service_document(self, operation: Operation) -> Response:
         if operation.method != "GET":
@@ -188,7 +194,14 @@ class Dispatcher:
         body: dict[str, Any] | None = None,
     ) -> Response:
         body = self.context.read_body(operation, table) if body is None else body
+        if table.name == "role":
+            self.environment.customization.require_unmanaged_allowed()
         created_id = self.context.create_row(table, body, row_id, transaction)
+        if table.name == "systemuser":
+            self.environment.customization.note_user(created_id)
+        elif table.name == "role":
+            solution = operation.headers.get("mscrm.solutionuniquename", "")
+            components.add(self.environment, solution, components.ROLE, created_id, transaction)
         return self._answer_written(operation, table, created_id, 201)
 
     def _answer_written(self, operation: Operation, table: Table, row_id: str, status: int) -> Response:

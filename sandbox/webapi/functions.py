@@ -55,8 +55,8 @@ def _retrieve_version(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"Version": VERSION}
 
 
-def _retrieve_provisioned_languages(_: Context, __: dict[str, str]) -> dict[str, Any]:
-    return {"RetrieveProvisionedLanguages": [1033]}
+def _retrieve_provisioned_languages(context: Context, __: dict[str, str]) -> dict[str, Any]:
+    return {"RetrieveProvisionedLanguages": list(context.environment.customization.languages)}
 
 
 def _retrieve_current_organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]:

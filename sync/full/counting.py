@@ -41,7 +41,7 @@ def count_all(company: Any, usage: Usage | None = None) -> list[tuple[Integratio
     require_enabled(company)
     gateway = Gateway(company, usage)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
-    mappings = mappings.exclude(name__in=defaults.disabled_names(company))
+    mappings = mappings.exclude(name__in=[*defaults.disabled_names(company), *defaults.resting_names(company)])
     return [(mapping, _count(mapping, gateway)) for mapping in mappings]
 
 

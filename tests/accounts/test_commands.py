@@ -31,6 +31,11 @@ FILL = {
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "changes restore": ("changes", "restore", "CUSTOMER", "--company", "Alder", "--since", "2020-01-01"),
+    "connection disable": ("connection", "disable", "--company", "Alder"),
+    "connection enable": ("connection", "enable", "--company", "Alder"),
+    "connection solution": ("connection", "solution", "--company", "Alder", "--out", FILE),
+    "connection status": ("connection", "status", "--company", "Alder"),
+    "connection test": ("connection", "test", "--company", "Alder"),
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
     "conflicts resolve": ("conflicts", "resolve", "--company", "Alder", "--take", "here"),
     "connection webhook register": ("connection", "webhook", "register", "--company", "Alder"),
@@ -84,7 +89,7 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "alerts list", "changes", "company list", "conflicts list", "connection status",
+    "alerts list", "changes", "company list", "conflicts list", "connection solution", "connection status",
     "connection webhook", "failures list", "job", "jobs",
     "mapping copy", "mapping drift", "mapping export", "mapping list", "mapping options", "mapping show",
     "schedule list", "skipped list", "retention show --company",

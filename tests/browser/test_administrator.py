@@ -8,6 +8,8 @@ import pytest
 from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
+from jobs.models import Job
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox, running
 from tests.browser.conftest import Site, watch
@@ -85,6 +87,10 @@ def test_an_administrator_signs_in_in_a_window_and_the_environment_is_prepared_s
     axe(page)
     screenshot(page, "administrator signed in")
     page.get_by_role("button", name="Prepare the environment").click()
+    page.get_by_text("A job prepares it.").wait_for()
+    axe(page)
+    screenshot(page, "preparing")
+    run_to_end(Job.objects.get())
     page.get_by_text("The environment is prepared and the connection is enabled.").wait_for()
     assert DataverseConnection.objects.get().enabled
     assert not AdministratorSignIn.objects.exists()
@@ -114,14 +120,18 @@ def test_without_scripts_and_broken_in_the_middle_it_is_repeated(
     page.get_by_label("I accept").check()
     page.get_by_role("button", name="Sign in with administrator user").last.click()
     sign_in_at_microsoft(page, empty)
-    empty.control(
-        "POST", "faults", [{"method": "POST", "path": "roles", "fault": "503", "times": 50, "retry_after": 0}]
-    )
+    empty.control("POST", "faults", [{"method": "POST", "path": "roles", "refusal": 1, "times": 0}])
     page.get_by_role("button", name="Prepare the environment").click()
+    page.get_by_text("A job prepares it.").wait_for()
+    run_to_end(Job.objects.get())
+    page.reload()
     page.get_by_role("cell", name="Failed").wait_for()
     empty.control("DELETE", "faults")
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("The environment is prepared and the connection is enabled.").wait_for()
+    page.get_by_text("A job prepares it.").wait_for()
+    run_to_end(Job.objects.latest("pk"))
+    page.reload()
+    page.locator("#page-state").get_by_text("Enabled", exact=True).wait_for()
 
 
 def test_a_declined_consent_is_told_and_the_sign_in_can_be_begun_again(
@@ -174,6 +184,12 @@ def test_enabling_asks_for_the_administrator_and_goes_on_by_itself_after_the_sig
         button.click()
         sign_in_at_microsoft(page, empty)
         page.get_by_role("button", name="Continue").click()
+    page.get_by_text("A job prepares it.").wait_for()
+    run_to_end(Job.objects.get())
+    if not java_script:
+        page.reload()
+        page.locator("#page-state").get_by_text("Enabled", exact=True).wait_for()
+        return
     page.get_by_text("The environment is prepared and the connection is enabled.").wait_for(timeout=20_000)
     assert DataverseConnection.objects.get().enabled
     assert not AdministratorSignIn.objects.exists()

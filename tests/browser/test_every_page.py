@@ -172,6 +172,7 @@ def alerts(company: Company) -> AlertReceiver:
 
 NO_PAGES = {
     "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key", "records:look-up",
+    "connection_setup:solution-file",
     "records:log", "records:change-view", "records:delete-view",
     "records:import-preview", "records:import-preview-rows", "coupling:export-mappings", "coupling:export-preview",
     "sync:failures-export", "sync:history-export", "sync:undo-export", "sync:review-preview-export",

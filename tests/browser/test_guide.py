@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from connection_setup.models import AdministratorSignIn, AssistedSetup, DataverseConnection
 from coupling.models import Coupling
 from jobs.models import Job
+from jobs.running.runner import run as run_job
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox, running
 from tests.browser.conftest import Site, watch
@@ -52,6 +55,40 @@ def at(page: Any, heading: str) -> None:
 
 def go_on(page: Any) -> None:
     page.get_by_role("button", name="Next", exact=True).or_(page.get_by_role("link", name="Next", exact=True)).click()
+
+
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"unmanaged_customizations": False}, {}, "Download Solution File"),
+    ({"unmanaged_customizations": True}, {"refusal": 1, "path": "publishers"}, "Change the settings"),
+    ({}, {"refusal": 10, "path": "RelationshipDefinitions"}, "Open the job"),
+    ({}, {"refusal": 1, "path": "roles"}, "Change the settings"),
+    ({}, {"refusal": 14, "path": "systemusers"}, "Change the settings"),
+]
+"""What the environment and one request answer, and what the guide then offers beside trying again."""
+
+
+def every_refusal_leads_on(page: Any, empty: Sandbox) -> None:
+    """Meet one refusal after the other at the step Connect, each with a way on; then none is left."""
+    for number, (state, fault, way) in enumerate(REFUSED):
+        empty.control("PUT", "environment", state)
+        if fault:
+            empty.control("POST", "faults", [{"method": "POST", **fault, "times": 0}])
+        page.get_by_role("button", name="Try again" if number else "Connect", exact=True).click()
+        at(page, "Preparing the environment")
+        if way == "Open the job":  # it is waited for, and the page says so
+            run_job(Job.objects.latest("pk").pk)
+            page.reload()
+            page.get_by_text("does not show it yet").first.wait_for()
+            page.get_by_role("link", name=way).wait_for()
+            Job.objects.filter(state="postponed").update(not_before=timezone.now())
+            empty.control("DELETE", "faults")
+            empty.control("POST", "faults", [{"method": "POST", "refusal": 1, "path": "roles", "times": 0}])
+        run_to_end(Job.objects.latest("pk"))
+        page.reload()
+        page.get_by_role("cell", name="Failed").wait_for()
+        page.get_by_role("link", name="Change the settings" if way == "Open the job" else way).first.wait_for()
+        assert not DataverseConnection.objects.get().enabled
+        empty.control("DELETE", "faults")
 
 
 def to_the_sign_in(page: Any, empty: Sandbox) -> None:
@@ -167,9 +204,12 @@ def test_with_person_the_salespeople_are_coupled_on_the_way(
     page.get_by_label("Person").check()
     go_on(page)
     page.get_by_role("button", name="Connect", exact=True).click()
+    at(page, "Preparing the environment")
+    run_to_end(Job.objects.get())
     at(page, "CRONUS International is connected")
     go_on(page)
     at(page, "Which user is which salesperson?")
+    page.get_by_text("No user is coupled with a salesperson.").wait_for()
     axe(page)
     screenshot(page, "guide salespeople")
     page.get_by_role("link", name="Couple Salespeople to Users").click()
@@ -211,12 +251,11 @@ def test_the_guide_is_walked_without_scripts_left_and_gone_on_with(
     go_on(page)
     page.get_by_label("Complete setup without synchronization").check()
     go_on(page)
-    empty.control("POST", "faults", [{"method": "POST", "path": "roles", "fault": "503", "times": 50}])
-    page.get_by_role("button", name="Connect", exact=True).click()
-    page.get_by_role("cell", name="Failed").wait_for()
-    assert not DataverseConnection.objects.get().enabled
-    empty.control("DELETE", "faults")
+    every_refusal_leads_on(page, empty)
     page.get_by_role("button", name="Try again").click()
+    at(page, "Preparing the environment")
+    run_to_end(Job.objects.latest("pk"))
+    page.reload()
     at(page, "CRONUS International is connected")
     go_on(page)
     at(page, "The connection is ready")

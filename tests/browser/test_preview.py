@@ -52,7 +52,7 @@ def test_what_is_previewed_and_ticked_is_coupled(looks: Callable[..., Looks], co
     page.get_by_label("Match on Phone No.").check()
     page.get_by_label("Match on Name", exact=True).check()
     page.get_by_label("Match priority of Name", exact=True).fill("1")
-    page.get_by_label("Create New If Unable to Find a Match").check()
+    page.get_by_label("Create New if Unable to Find a Match").check()
     page.get_by_role("button", name="Preview", exact=True).click()
     page.get_by_role("heading", name="Preview of Match-Based Coupling", level=1).wait_for()
     waiting.run_to_end(Job.objects.get())

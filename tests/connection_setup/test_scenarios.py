@@ -169,7 +169,7 @@ def test_while_enabled_run_full_synchronization_and_the_job_queue_open_their_pag
     assert check(admin.get(links["Skipped Synch. Records"])).h1 == "Coupled Data Synchronization Errors"
     kinds = {
         "coupling", "uncoupling", "synchronization", "import", "environment", "preview", "restore", "suggestion",
-        "undo", "undo_preview", "retention", "full_preview",
+        "undo", "undo_preview", "retention", "full_preview", "preparation",
     }  # fmt: skip
     assert set(Type.values) == kinds, "no job there is of another kind"
 

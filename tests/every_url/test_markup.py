@@ -27,6 +27,7 @@ ATTRIBUTE = re.compile(r"""(?:value|title|aria-label|data-[\w-]+|href|content)="
 EXPORTS = {
     "jobs:export", "records:export", "coupling:export-mappings", "coupling:export-preview", "sync:failures-export",
     "sync:history-export", "sync:undo-export", "sync:review-preview-export", "records:look-up",
+    "connection_setup:solution-file",
 }  # fmt: skip
 
 ASKED: list[tuple[dict[str, str], dict[str, str]]] = [

@@ -90,7 +90,7 @@ BAD_TABLES: list[tuple[dict[str, Any], str]] = [
     ({**table("new_Bank"), "DisplayName": None}, "0x80040203"),
     ({**table("new_Bank"), "Attributes": []}, "0x80040203"),
     ({**table("new_Bank"), "OwnershipType": "BusinessOwned"}, "0x80040203"),
-    (table("tandem_Company"), "0x8004700b"),
+    (table("tandem_Company"), "0x80044363"),
     ({**table("new_Bank"), "EntitySetName": "accounts"}, "0x8006088e"),
 ]
 
@@ -163,7 +163,7 @@ def test_column_can_be_added_to_a_table_with_rows_and_to_a_standard_table(admin:
 def test_column_changes_are_accepted_and_refused_as_by_the_service(bank: Api) -> None:
     attributes = "EntityDefinitions(LogicalName='new_bank')/Attributes"
     create_definition(bank, attributes, column("String", "new_Text", MaxLength=5))
-    assert bank.refusal("POST", attributes, json=column("String", "new_Text")) == (400, "0x80044363")
+    assert bank.refusal("POST", attributes, json=column("String", "new_Text")) == (400, "0x80047013")
     assert bank.refusal("POST", attributes, json=column("Lookup", "new_Other")) == (400, "0x80040203")
     assert bank.refusal("POST", attributes, json=column("String", "text")) == (400, "0x80044366")
     assert bank.refusal("POST", attributes, json=column("Image", "new_Picture")) == (501, "0x80060888")
@@ -225,7 +225,7 @@ def test_many_to_many_relationship_links_rows_both_ways(bank: Api) -> None:
     assert bank.send("POST", f"new_banks({one})/new_bank_contact/$ref", json=reference).status_code == 204
     assert [row["lastname"] for row in bank.values(f"new_banks({one})/new_bank_contact")] == ["Ünal"]
     assert bank.values("new_banks?$filter=new_bank_contact/any(c:c/lastname eq 'Ünal')")
-    assert bank.refusal("POST", "RelationshipDefinitions", json=body) == (400, "0x80044363")
+    assert bank.refusal("POST", "RelationshipDefinitions", json=body) == (400, "0x8004432b")
     assert bank.send("DELETE", address).status_code == 204
     assert bank.refusal("GET", f"new_banks({one})/new_bank_contact") == (404, "0x8006088a")
 

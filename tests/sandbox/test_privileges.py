@@ -169,6 +169,7 @@ def test_privileges_are_replaced_removed_and_listed(setup: RoleSetup) -> None:
     listed = setup.admin.get(f"RetrieveRolePrivilegesRole(RoleId={setup.role})")["RolePrivileges"]
     assert {one["PrivilegeId"]: one["Depth"] for one in listed} == {
         setup.find_privilege_id("prvReadAccount"): "Local", setup.find_privilege_id("prvWriteAccount"): "Basic",
+        **{setup.find_privilege_id(f"prv{right}UserEntityUISettings"): "Basic" for right in ("Read", "Write")},
     }  # fmt: skip
     setup.grant("ReplacePrivilegesRole", prvReadAccount="Global")
     user = setup.add_person("ada.one").get("WhoAmI")["UserId"]

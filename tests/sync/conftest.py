@@ -58,6 +58,12 @@ def make_unreachable(owner: Company) -> None:
 
 
 @pytest.fixture
+def owned_by_people(company: Company) -> None:
+    """Have rows belong to people, so that the salespeople are part of a full synchronization; mappings stay."""
+    DataverseConnection.objects.filter(company=company).update(ownership_model="person")
+
+
+@pytest.fixture
 def customers(company: Company) -> IntegrationTableMapping:
     """Return the CUSTOMER mapping, whose runs create what is uncoupled on both sides."""
     return update_mapping(company, synch_only_coupled=False)

@@ -1,5 +1,6 @@
-"""`manage.py connection test|enable|disable|status`, and `webhook register|remove|status`."""
+"""`manage.py connection test|enable|disable|status|solution`, and `webhook register|remove|status`."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
@@ -10,10 +11,12 @@ from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
 from connection_setup.management.settings_command import SettingsCommand
 from connection_setup.models import DataverseConnection
+from connection_setup.provisioning import languages, solution_file
 from connection_setup.provisioning.consent import user_name
+from connection_setup.provisioning.solution import VERSION
 from connection_setup.provisioning.steps import StepReport
 from connection_setup.secrets import credentials
-from connection_setup.types import Check, Report
+from connection_setup.types import SOLUTION, Check, Report
 from connection_setup.web_hook import services as web_hook
 from connection_setup.web_hook.standing import LABELS, Standing, standing_of
 from core.roles import Can
@@ -25,19 +28,40 @@ STEP_MARKS = {
     "attention": "warning",
     "skipped": "-      ",
     "waiting": "ERROR  ",
+    "later": "waits  ",
     "failed": "ERROR  ",
 }
 
 
 class Command(SettingsCommand):
-    """Test, enable or disable a company's connection to Dataverse, show its status, or see to its web hook."""
+    """Test, enable or disable a connection, show its status, write the solution's file, or see to the web hook."""
 
-    help = "Test, enable or disable a company's connection to Dataverse, show its status, or see to its web hook."
-    actions: ClassVar = ("test", "enable", "disable", "status", "webhook")
+    help = (
+        "Test, enable or disable a connection to Dataverse, show its status, write the solution's file, or see to its "
+        "web hook."
+    )
+    actions: ClassVar = ("test", "enable", "disable", "status", "solution", "webhook")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add what all take; the solution's file is the same for every company."""
+        super().add_arguments(parser)
+        next(one for one in parser._actions if one.dest == "company").required = False
+
+    def authorize_and_run(self, options: dict[str, Any]) -> None:
+        """Do the work where the person may do it; the solution's file needs no company."""
+        if options["action"] == "solution" and options["company"] is None:
+            self.authorize(self.needed(options))
+            self._solution(options)
+            return
+        if options["company"] is None:
+            self.usage_error("--company is missing.")
+        if options["action"] != "solution" and (options["out"] or options["language"] or options["without_sales"]):
+            self.usage_error("--out, --language and --without-sales belong to `connection solution`.")
+        super().authorize_and_run(options)
 
     def needed(self, options: dict[str, Any]) -> Can:
         """Return what is needed: to look, or to administer."""
-        looks = options["action"] == "status" or (
+        looks = options["action"] in ("status", "solution") or (
             options["action"] == "webhook" and options["what"] in (None, "status")
         )
         return Can.READ if looks else Can.ADMINISTER
@@ -52,9 +76,33 @@ class Command(SettingsCommand):
             help="What to do with the web hook: status where it is not said.",
         )
         self.add_settings(parser)
+        solution = parser.add_argument_group("solution")
+        solution.add_argument("--out", metavar="FILE", help="Where to write the solution's zip.")
+        solution.add_argument("--language", type=int, metavar="LCID", help="The environment's base language (1033).")
+        solution.add_argument(
+            "--without-sales", action="store_true", help="For an environment without Dynamics 365 Sales."
+        )
+
+    def _solution(self, options: dict[str, Any]) -> None:
+        """Write the solution as a file to import by hand."""
+        if not options["out"]:
+            self.usage_error("`connection solution` needs --out FILE.")
+        language = options["language"] or languages.ENGLISH
+        packed = solution_file.build(language, sales=not options["without_sales"])
+        try:
+            Path(options["out"]).write_bytes(packed)
+        except OSError as error:
+            self.refuse("configuration", f"{options['out']} cannot be written: {error.strerror}.", "Name another file.")
+        if self.as_json:
+            found = {"file": options["out"], "solution": SOLUTION, "version": VERSION, "language": language}
+            self.print_json({**found, "managed": False, "bytes": len(packed)})
+        self.print_text(f"{options['out']} holds the unmanaged solution {SOLUTION} {VERSION}.")
 
     def run(self, options: dict[str, Any]) -> None:
         """Carry out the action."""
+        if options["action"] == "solution":
+            self._solution(options)
+            return
         values, secret = self.settings(options)
         if values is not None and options["action"] in {"disable", "status", "webhook"}:
             self.usage_error(f"`connection {options['action']}` takes no settings.")

@@ -10,7 +10,7 @@ from connection_setup.checks import services as checks_services
 from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import solution
+from connection_setup.provisioning import role as solution
 from connection_setup.types import ROLE, SOLUTION
 from coupling.models import IntegrationTableMapping
 from dataverse import odata

@@ -22,6 +22,8 @@ from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from core.roles import Role
 from coupling.models import IntegrationTableMapping
+from jobs.models import Job
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox, running
 from tests.connection_setup.provisioning.test_environment import services_currency, values
@@ -285,7 +287,11 @@ def test_an_unprepared_environment_waits_for_an_administrator_and_resumes_after_
     address = administrator.begin(company=unprepared.company, user=admin_user, session_key="s", return_url=run.page_url)
     back = sign_in(empty_server, address, empty_server.admin_user, empty_server.admin_password)
     assert administrator.finish(session_key="s", user=admin_user, returned=back).problem == ""
-    enabling.take_all_steps(run, user=admin_user, session_key="s")
+    last = enabling.take_all_steps(run, user=admin_user, session_key="s")
+    assert last is not None
+    assert last.reason == enabling.JOB, "what an administrator makes, a job makes"
+    run_to_end(Job.objects.get())
+    run.refresh_from_db()
     assert services.connection_of(unprepared.company).enabled, enabling.failed_step(run)
     assert administrator.current(unprepared.company, "s") is None, "the sign-in is forgotten"
     told = {one.name: one for one in enabling.step_reports(run)}
@@ -308,8 +314,13 @@ def test_the_page_leads_to_the_sign_in_and_back(
     landed = admin.get("/connection/signed-in", back)
     assert landed.headers["Location"] == f"{PAGE}enabling/"
     assert 'hx-trigger="load"' in admin.get(f"{PAGE}enabling/").content.decode()
-    done = text_of(admin.post(f"{PAGE}enabling/", follow=True).content.decode())
-    assert "The environment is prepared and the connection is enabled." in done
+    prepared = admin.post(f"{PAGE}enabling/", follow=True).content.decode()
+    assert "A job prepares it." in text_of(prepared)
+    assert "every 2s" in prepared, "the page is asked for again until the job has ended"
+    run_to_end(Job.objects.get())
+    done = admin.get(f"{PAGE}enabling/", headers=HTMX)
+    assert done.headers["HX-Redirect"] == PAGE
+    assert "The environment is prepared and the connection is enabled." in text_of(admin.get(PAGE).content.decode())
 
 
 def test_whoever_lost_the_role_while_signing_in_brings_nothing_back(
@@ -466,12 +477,13 @@ def test_a_sign_in_forgotten_between_two_steps_is_asked_for_again(
 ) -> None:
     came(unprepared, empty_server, admin_user, "s")
     run = begun(unprepared)
-    while (last := enabling.take_next_step(run, user=None, session_key="s")) is not None and last.name != "solution":
-        continue
-    administrator.drop(unprepared.company, "s")
-    last = enabling.take_next_step(run, user=None, session_key="s")
+    last = enabling.take_all_steps(run, user=admin_user, session_key="s")
     assert last is not None
-    assert (last.name, last.state, enabling.waiting_for(run)) == ("tables", "waiting", "administrator")
+    assert (last.name, last.reason) == ("customizations", enabling.JOB)
+    administrator.drop(unprepared.company, "s")
+    job = run_to_end(Job.objects.get())
+    run.refresh_from_db()
+    assert (job.needs_person, enabling.waiting_for(run)) == (True, "administrator")
 
 
 def test_settings_changed_while_a_step_begins_stop_it(

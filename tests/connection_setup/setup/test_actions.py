@@ -16,6 +16,7 @@ from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
 from coupling.models import IntegrationTableMapping
 from jobs.models import Job
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.connection_setup.conftest import fields, signed_in
@@ -196,7 +197,7 @@ def test_use_default_synchronization_setup_asks_first_and_resets_changes(
     url = f"{PAGE}default-setup/"
     asked = admin.get(url).content.decode()
     assert "What was changed there is lost." in text_of(asked)
-    assert "CUSTOMER: 1 setting of the schedule (Synchronize every (minutes)); 1 setting (Create New If" in text_of(
+    assert "CUSTOMER: 1 setting of the schedule (Synchronize every (minutes)); 1 setting (Create New if" in text_of(
         asked
     )
     assert re.search(r'class="button primary"\s+href', asked), "No is the default answer"
@@ -246,7 +247,10 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
     back = sign_in(sandbox, begun["Location"], sandbox.admin_user, sandbox.admin_password)
     page = text_of(admin.get("/connection/signed-in", back, follow=True).content.decode())
     assert "Redeploy the solution" in page
-    done = text_of(admin.post(f"{here}step/", follow=True).content.decode())
+    job = admin.post(f"{here}step/")["Location"]
+    assert "Prepare the environment" in text_of(admin.get(job).content.decode())
+    run_to_end(Job.objects.get())
+    done = text_of(admin.get(job).content.decode())
     assert "The integration solution is deployed" in done
     assert not state.connection_of(connected.company).enabled, "redeploying enables nothing"
     assert administrator_sign_in.current(connected.company, str(admin.session.session_key)) is None

@@ -215,7 +215,7 @@ def test_the_page_offers_every_field_with_how_well_it_tells_records_apart(as_, c
     assert "<h1" in page
     for caption in (
         "Match on this Field", "Field Name", "Integration Field Name", "Case-sensitive Matching", "Match Priority",
-        "Compare As", "Synchronize After Coupling", "Resolve Update Conflicts", "Create New If Unable to Find a Match",
+        "Compare As", "Synchronize After Coupling", "Resolve Update Conflicts", "Create New if Unable to Find a Match",
         "Reset Criteria",
     ):  # fmt: skip
         assert caption in page
@@ -227,10 +227,10 @@ def test_the_page_offers_every_field_with_how_well_it_tells_records_apart(as_, c
 def test_conflicts_and_create_new_are_offered_only_where_they_make_sense(as_, company):
     client = as_("Operator")
     from_only = client.get(url("criteria", mapping="SALESPEOPLE")).content.decode()
-    assert "Create New If Unable" not in from_only
+    assert "Create New if Unable" not in from_only
     assert "Resolve Update Conflicts" not in from_only
     to_only = client.get(url("criteria", mapping="CURRENCY")).content.decode()
-    assert "Create New If Unable" in to_only
+    assert "Create New if Unable" in to_only
     assert "Resolve Update Conflicts" not in to_only
 
 

@@ -48,6 +48,7 @@ def by_name(company: Company) -> dict[str, FullSynchReviewLine]:
     return {line.name: line for line in full.lines(company)}
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_the_review_counts_what_is_uncoupled_inside_both_filters(company, remote):
     customer(company, "10000", phone_no="1")
     customer(company, "10001", blocked="All")
@@ -71,6 +72,7 @@ def test_the_review_counts_what_is_uncoupled_inside_both_filters(company, remote
     assert (line.local_count, line.integration_count, line.recommendation) == (0, 2, "full")
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_sync_all_runs_in_waves_to_the_end(company, remote):
     Currency.objects.create(company=company, code="SEK", description="Krona", exchange_rate=10)
     customer(company, "10000", "Adatum", currency_code="SEK")
@@ -145,6 +147,7 @@ def test_recommending_full_at_once_couples_by_the_criteria_first_and_duplicates_
     assert set(Customer.objects.values_list("name", flat=True)) == {"Adatum", "Contoso", "Fabrikam"}
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_people_on_both_sides_are_coupled_by_criteria_before_the_rest_is_created(company, remote):
     Salesperson.objects.create(company=company, code="SELLER", name="A Seller", e_mail="seller@contoso.example")
     remote.load(
@@ -166,6 +169,15 @@ def test_people_on_both_sides_are_coupled_by_criteria_before_the_rest_is_created
     assert names.count("A Seller") == 1 and "Another" in names
 
 
+def test_with_team_nothing_needs_salespeople_so_they_have_no_line_and_the_mapping_stays(company, remote):
+    full.generate(company)
+    assert "SALESPEOPLE" not in by_name(company)
+    assert synchronize(update_mapping(company, "SALESPEOPLE")).state == "finished"
+    code, document = command("fullsync", "--company", company.name, "--mapping", "SALESPEOPLE")
+    assert (code, "SALESPEOPLE" in document["error"]["message"]) == (1, True), document
+
+
+@pytest.mark.usefixtures("owned_by_people")
 def test_every_mapping_has_a_line_and_a_job_that_is_not_the_lines_own_changes_none(company, customers, remote):
     names = set(full.generate(company)[0].company.mappings.values_list("name", flat=True))
     assert set(by_name(company)) == names
@@ -184,6 +196,7 @@ def test_recommendations_can_be_asked_for_alone(company, remote):
     assert not Job.objects.exists()
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_a_line_can_be_removed_overridden_restarted_and_reset(company, remote):
     customer(company, "10000")
     remote.load({"accounts": [{"name": "A", **ACTIVE_CUSTOMER}]})
@@ -209,6 +222,7 @@ def test_a_line_can_be_removed_overridden_restarted_and_reset(company, remote):
     assert "SALESPEOPLE" in lines and lines["CUSTOMER"].recommendation == "none" and not lines["CUSTOMER"].status
 
 
+@pytest.mark.usefixtures("owned_by_people")
 @pytest.mark.parametrize("again", ["reset", "restart", "generate"])
 def test_an_unreachable_dataverse_leaves_the_review_as_it_is(company, remote, again):
     full.generate(company)

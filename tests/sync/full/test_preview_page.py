@@ -46,6 +46,7 @@ def shown_at(job: Job, name: str = "review-preview", **query: str) -> str:
     return company_url(f"sync:{name}", job.company, full_preview=job.pk, query=query)
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_what_would_be_created_on_either_side_stands_on_a_page_with_its_values(filled, operator, remote):
     job = made(filled)
     assert (job.state, counts(job)) == (State.FINISHED, {PreviewKind.CREATED_THERE.value: RECORDS})

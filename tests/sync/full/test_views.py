@@ -1,5 +1,7 @@
 """The page Dataverse Full Synch. Review, requested as a browser does."""
 
+import pytest
+
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from sync.full import services as full
@@ -7,6 +9,7 @@ from sync.models import FullSynchReviewLine
 from tests.sync.conftest import ACTIVE_CUSTOMER, customer, page_text, page_url, update_mapping
 
 
+@pytest.mark.usefixtures("owned_by_people")
 def test_the_review_counts_when_it_is_opened_first_and_leads_to_the_criteria(company, operator, remote):
     customer(company, "10000")
     remote.load({"accounts": [{"name": "A", **ACTIVE_CUSTOMER}]})
