@@ -91,7 +91,7 @@ class Environment:
         self.lock = threading.RLock()
         self.tenant = self.directory.tenants[tenant_id]
         self.protection = ServiceProtection(self.clock)
-        self.faults = Faults()
+        self.faults = Faults(self.clock)
         self.request_counts = RequestCounts()
         self.latency = Latency()
         self.admin_mode = False
@@ -194,6 +194,11 @@ class Environment:
         self.sets.update({table.set: table for table in self.tables.values()})
         self.choices = dict(snapshot.choices)
         self.unpublished.clear()
+
+    def table_name(self, shape: str) -> str:
+        """Return the logical name of the table that a path without ids begins with; "" where it does with none."""
+        table = self.sets.get(shape.partition("/")[0].partition("(")[0])
+        return table.name if table else ""
 
     # -- organization -------------------------------------------------------------------------------------------------
 

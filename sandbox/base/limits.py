@@ -4,7 +4,9 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 from sandbox.base.clock import Clock
 from sandbox.base.errors import ServiceError
@@ -12,6 +14,15 @@ from sandbox.base.errors import ServiceError
 CONCURRENCY_RETRY_AFTER_S = 1
 IN_FLIGHT_S = 0.25
 """How long after a refusal a request on another connection may still be one that was sent before it."""
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds that Retry-After asks to wait, as a number or as a date; 0 without the header."""
+    text = headers.get("Retry-After", "0")
+    try:
+        return float(text)
+    except ValueError:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
 
 
 @dataclass(slots=True)

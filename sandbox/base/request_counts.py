@@ -14,6 +14,7 @@ class RequestCounts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
+        self.writers: Counter[str] = Counter()
         self.clear()
 
     def clear(self) -> None:
@@ -41,6 +42,17 @@ class RequestCounts:
         """Count an executed part of a $batch."""
         with self._lock:
             self.parts[f"{method} {shape}"] += 1
+
+    def begin_write(self, entity_set: str) -> int:
+        """Count a request in that writes rows of a set; return how many do so now."""
+        with self._lock:
+            self.writers[entity_set] += 1
+            return self.writers[entity_set]
+
+    def end_write(self, entity_set: str) -> None:
+        """Count such a request out."""
+        with self._lock:
+            self.writers[entity_set] -= 1
 
     def count_rows_written(self, rows: int) -> None:
         """Count the rows that a transaction committed."""

@@ -12,7 +12,7 @@ import msgspec
 
 from sandbox.base.clock import Clock
 from sandbox.identity import client_assertion
-from sandbox.identity.policy import TOKEN, Policy, Refusal
+from sandbox.identity.policy import KEY_REASONS, TOKEN, Policy, Refusal
 from sandbox.identity.records import Application, Code, Grant, Person, SignInError
 from sandbox.identity.signing import TokenSigner, encode_base64url
 
@@ -132,6 +132,8 @@ class Tenant:
             return self._issue_by_code(self.redeem(form, application), application, form, origin)
         if kind == "refresh_token":
             return self._issue_by_refresh_token(form, application, origin)
+        if not form.get("scope", "").endswith("/.default"):
+            raise Refusal(1002012, TOKEN).sign_in_error()
         audience = self._check_audience(form.get("scope", ""), origin)
         return self._issue(
             Grant(audience, self.clock.now() + TOKEN_LIFETIME_S, application=client_id, tenant=self.id),
@@ -322,13 +324,7 @@ class Tenant:
                 now=self.clock.moment(),
             )
         except client_assertion.ExpiredCertificate:
-            raise SignInError(
-                401,
-                "invalid_client",
-                700027,
-                "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
-                "new certificate for the application.",
-            ) from None
+            raise SignInError(401, "invalid_client", 700027, KEY_REASONS["expired"]) from None
         except client_assertion.OutsideValidity as error:
             raise SignInError(
                 401, "invalid_client", 700024, f"Client assertion is not within its valid time range: {error}."
@@ -338,8 +334,7 @@ class Tenant:
                 401,
                 "invalid_client",
                 700027,
-                f"Client assertion failed signature validation: {error}. Register the certificate for the application "
-                f"'{application.client_id}', or sign with the key of one that is registered.",
+                KEY_REASONS.get(error.reason) or f"Client assertion failed signature validation: {error}.",
             ) from None
 
     def _issue(self, grant: Grant, claims: Mapping[str, Any]) -> bytes:

@@ -7,8 +7,10 @@ from uuid import uuid4
 import msgspec
 
 from sandbox.base import preferences
+from sandbox.base.asked import SIGN_IN, Asked
 from sandbox.base.errors import ServiceError, method_not_allowed, query_error
 from sandbox.base.faults import WIRE_FAULTS_AFTER, WIRE_FAULTS_BEFORE, Fault
+from sandbox.base.limits import retry_after_s
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
@@ -48,6 +50,9 @@ class Application:
     def _answer_sign_in(self, request: Request) -> Response:
         directory = self.environment.directory
         name, _, rest = request.path.lstrip("/").partition("/")
+        refused = self._refuse_sign_in(request, rest)
+        if refused is not None:
+            return refused
         known = {
             "v2.0/.well-known/openid-configuration",
             "oauth2/v2.0/token",
@@ -83,6 +88,21 @@ class Application:
             return _complete_headers(Response(200, tenant.openid_configuration(request.origin)))
         except SignInError as error:
             return _complete_headers(Response(error.status, error.body()))
+
+    def _refuse_sign_in(self, request: Request, rest: str) -> Response | None:
+        """Return the answer of the numbered refusal that a test wants here; None where it wants none."""
+        asked = Asked(
+            method=request.method,
+            shape=rest,
+            place=SIGN_IN,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            origin=request.origin,
+        )
+        fault = self.environment.faults.inject(asked)
+        return None if fault is None or fault.answer is None else _complete_headers(fault.answer(asked))
 
     # -- global discovery ---------------------------------------------------------------------------------------------
 
@@ -143,7 +163,23 @@ class Application:
         user_id = caller.user_id if caller else ""
         if user_id and environment.protection.is_too_early(user_id, request.connection, request.arrived):
             environment.request_counts.increment("before_retry_after")
-        fault = environment.faults.inject(request.method, shape)
+        entity_set = shape.partition("/")[0].partition("(")[0] if request.method in WRITES else ""
+        writers = environment.request_counts.begin_write(entity_set)
+        try:
+            return self._answer_or_fail(request, path, shape, caller, grant, writers)
+        finally:
+            environment.request_counts.end_write(entity_set)
+
+    def _answer_or_fail(
+        self, request: Request, path: str | None, shape: str, caller: Caller | None, grant: Grant | None, writers: int
+    ) -> Response:
+        """Answer a request as the fault does that hits it, else by executing it. Raises ServiceError."""
+        environment = self.environment
+        user_id = caller.user_id if caller else ""
+        asked = self._describe(request, path, shape, user_id, grant, writers)
+        fault = environment.faults.inject(asked)
+        if fault is not None and fault.answer is not None:
+            return self._note_refusal(fault.answer(asked), user_id, request.connection)
         if fault is not None and fault.fault not in WIRE_FAULTS_AFTER and fault.fault != "partial_batch":
             return self._answer_fault(request, fault, user_id)
         if grant is None:
@@ -156,7 +192,7 @@ class Application:
             raise
         begun_s = time.monotonic()
         try:
-            answer = self._execute(request, path, shape, caller, fault)
+            answer = self._execute(request, path, shape, Context(environment, caller, _root(request), grant), fault)
             self._delay(answer)
         finally:
             environment.protection.end_request(user_id, time.monotonic() - begun_s)
@@ -180,13 +216,41 @@ class Application:
         if delay_s > 0:
             time.sleep(delay_s)
 
-    def _execute(self, request: Request, path: str | None, shape: str, caller: Caller, fault: Fault | None) -> Response:
+    def _describe(
+        self, request: Request, path: str | None, shape: str, user_id: str, grant: Grant | None, writers: int
+    ) -> Asked:
+        """Return what a fault may look at of a request to the Web API."""
+        return Asked(
+            method=request.method,
+            shape=shape,
+            path=path or request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            origin=request.origin,
+            table=self.environment.table_name(shape),
+            user_id=user_id,
+            application=grant.application if grant else "",
+            person=grant.person if grant else "",
+            writers=writers,
+        )
+
+    def _note_refusal(self, refused: Response, user_id: str, connection: int) -> Response:
+        """Return a refusal, with its wait noted for the user and its 429 counted."""
+        if refused.status == 429:
+            self.environment.request_counts.increment("throttled")
+        if user_id and "Retry-After" in refused.headers:
+            self.environment.protection.note_refusal(user_id, retry_after_s(refused.headers), connection)
+        return refused
+
+    def _execute(
+        self, request: Request, path: str | None, shape: str, context: Context, fault: Fault | None
+    ) -> Response:
         if path is None:
             raise ServiceError(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
         if len(request.path) + len(request.query) > MAX_ADDRESS_CHARS:
             raise ServiceError(414, "0x80060888", f"The address is longer than {MAX_ADDRESS_CHARS} characters.")
-        base = f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
-        dispatcher = Dispatcher(Context(self.environment, caller, base))
+        dispatcher = Dispatcher(context)
         if shape == "$batch":
             if request.method != "POST":
                 raise method_not_allowed(request.method, "$batch")
@@ -195,7 +259,7 @@ class Application:
             batch.is_partial = fault is not None and fault.fault == "partial_batch"
             response = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
-                self.environment.protection.note_refusal(caller.user_id, batch.wait_s, request.connection)
+                self.environment.protection.note_refusal(context.caller.user_id, batch.wait_s, request.connection)
             return response
         if request.headers.get("content-encoding", "identity") != "identity":
             raise query_error("A compressed request body is not supported.")
@@ -263,6 +327,11 @@ class Application:
         if user_id and "Retry-After" in error.headers:
             self.environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
         raise error
+
+
+def _root(request: Request) -> str:
+    """Return the address of the Web API's root that a request used."""
+    return f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
 
 
 def _complete_headers(answer: Response) -> Response:

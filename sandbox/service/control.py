@@ -26,6 +26,7 @@ from sandbox.service.control_bodies import (
     check_names,
     error_answer,
     json_answer,
+    read_faults,
     read_json,
     read_number,
     read_object,
@@ -220,9 +221,8 @@ class Control:
         return json_answer(self.environment.faults.to_json())
 
     def _add_faults(self, request: Request, _: str) -> Response:
-        given = read_json(request)
         try:
-            self.environment.faults.add(given if isinstance(given, list) else [given])
+            self.environment.faults.add(read_faults(read_json(request)))
         except (ValueError, TypeError) as error:
             raise InvalidCall(str(error)) from None
         return self._get_faults(request, "")

@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 
+from sandbox.base.faults import Fault, read_fault
 from sandbox.base.messages import Request, Response
 from sandbox.base.values import parse_datetime
 from sandbox.identity.records import Application, Secret
+from sandbox.refusals import registry
 
 JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -62,6 +64,14 @@ def check_names(given: dict[str, Any], *names: str) -> None:
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise InvalidCall(f"There is no '{unknown[0]}'; there are {', '.join(names)}.")
+
+
+def read_faults(given: Any) -> list[Fault]:
+    """Return the faults that a body describes: an entry or a list of them. Raises ValueError with a sentence."""
+    entries = given if isinstance(given, list) else [given]
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("A fault is an object.")
+    return [registry.read_entry(entry) if "refusal" in entry else read_fault(entry) for entry in entries]
 
 
 def read_number(given: dict[str, Any], name: str, default: float) -> float:

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, query_error
 from sandbox.base.faults import PART_FAULTS, WIRE_FAULTS_AFTER, Fault
-from sandbox.base.messages import Response
+from sandbox.base.limits import retry_after_s
+from sandbox.base.messages import JSON, Response
 from sandbox.data.store import Transaction
 from sandbox.environment import Environment
 from sandbox.odata.paths import path_shape, strip_root
@@ -138,34 +139,43 @@ class Batch:
                 raise query_error("A batch can't contain another batch.")
             if change_set and operation.method == "GET":
                 raise query_error("A change set can't contain a GET request.")
-            self._inject_fault(operation.method, shape)
+            refused = self._inject_fault(operation, shape)
+            if refused is not None:
+                return self._note_refusal(refused)
             with environment.lock:
                 response = self.dispatcher.run(operation, transaction)
         except ServiceError as error:
-            if error.status == 429:
-                environment.request_counts.increment("throttled")
-                self.wait_s = max(self.wait_s, float(error.headers.get("Retry-After", 0)))
-            headers = {"Content-Type": "application/json; odata.metadata=minimal", **error.headers}
-            return Response(error.status, error.body(), headers)
+            return self._note_refusal(Response(error.status, error.body(), {"Content-Type": JSON, **error.headers}))
         self.rows_read += response.rows_read
         self.rows_written += response.rows_written
         if operation.method in {"POST", "PATCH"} and "OData-EntityId" in response.headers:
             response.headers["Location"] = response.headers["OData-EntityId"]
         return response
 
-    def _inject_fault(self, method: str, shape: str) -> None:
-        fault = self.environment.faults.inject(method, shape, in_batch=True, already_partial=self.is_partial)
+    def _note_refusal(self, refused: Response) -> Response:
+        """Return the answer to a part that is refused, with its wait noted for the whole batch."""
+        if refused.status == 429:
+            self.environment.request_counts.increment("throttled")
+            self.wait_s = max(self.wait_s, retry_after_s(refused.headers))
+        return refused
+
+    def _inject_fault(self, operation: Operation, shape: str) -> Response | None:
+        """Return the answer of the refusal that hits a part, None where none does. Raises what other faults raise."""
+        asked = self.dispatcher.context.asked(operation, shape, in_batch=True)
+        fault = self.environment.faults.inject(asked, already_partial=self.is_partial)
+        if fault is not None and fault.answer is not None:
+            return fault.answer(asked)
         if fault is not None and fault.fault == "partial_batch":
             self.is_partial, fault = True, None
         if self.is_partial and self.parts_seen % 2 == 0:
             raise ServiceError(500, "0x80040216", "An unexpected error occurred.")
         if fault is None:
-            return
+            return None
         if fault.fault in PART_FAULTS:
             raise fault.error()
         if fault.fault in WIRE_FAULTS_AFTER:
             self.late_fault = fault
-            return
+            return None
         raise ConnectionFault(fault)
 
     def _resolve_references(self, operation: Operation) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sandbox.base import preferences
+from sandbox.base.asked import Asked
 from sandbox.base.errors import (
     access_denied,
     method_not_allowed,
@@ -25,6 +26,7 @@ from sandbox.data.reading import Reader
 from sandbox.data.store import Transaction
 from sandbox.data.writing import Caller, Writer
 from sandbox.environment import Environment
+from sandbox.identity.records import Grant
 from sandbox.metadata.model import LOOKUPS, Table
 from sandbox.odata import options as odata_options
 
@@ -55,12 +57,31 @@ class _NestedRows:
 class Context:
     """The environment, the caller and the Web API's root address; with the reads and writes that answers share.
 
+    `grant` is what the access token stands for.
+
     Every method expects the environment's lock to be held, and raises ServiceError where the service would refuse.
     """
 
     environment: Environment
     caller: Caller
     base: str
+    grant: Grant | None = None
+
+    def asked(self, operation: Operation, shape: str, *, in_batch: bool = False) -> Asked:
+        """Return what a fault may look at of an operation; `shape` is its path without ids."""
+        return Asked(
+            method=operation.method,
+            shape=shape,
+            path=operation.path,
+            query=operation.query,
+            headers=operation.headers,
+            body=operation.body,
+            table=self.environment.table_name(shape),
+            user_id=self.caller.user_id,
+            application=self.grant.application if self.grant else "",
+            person=self.grant.person if self.grant else "",
+            in_batch=in_batch,
+        )
 
     # -- finding rows -------------------------------------------------------------------------------------------------
 
