@@ -132,9 +132,9 @@ class Tenant:
             return self._issue_by_code(self.redeem(form, application), application, form, origin)
         if kind == "refresh_token":
             return self._issue_by_refresh_token(form, application, origin)
+        audience = self._check_audience(form.get("scope", ""), origin)
         if not form.get("scope", "").endswith("/.default"):
             raise Refusal(1002012, TOKEN).sign_in_error()
-        audience = self._check_audience(form.get("scope", ""), origin)
         return self._issue(
             Grant(audience, self.clock.now() + TOKEN_LIFETIME_S, application=client_id, tenant=self.id),
             {"appid": client_id},
