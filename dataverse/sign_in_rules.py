@@ -277,6 +277,22 @@ def _saying(number: str, said: str, *, person: bool, password: bool) -> Saying |
     return _NUMBERS.get(number)
 
 
+def wants_claims(challenge: str) -> bool:
+    """Return whether a 401's WWW-Authenticate asks for a new sign-in, not for other settings."""
+    return "insufficient_claims" in challenge
+
+
+def claims_error(request_id: str) -> SignInError:
+    """Return the error for a session that was revoked, or that a policy no longer admits, before its token expired."""
+    return SignInError(
+        "The environment asks for a new sign-in: the session was revoked, or a policy of the tenant changed.",
+        f"Sign in again; where it is the application that is refused again, ask {_ADMINISTRATOR} which policy asks it.",
+        status=401,
+        code="insufficient_claims",
+        request_id=request_id,
+    )
+
+
 def consent_problem(returned: dict[str, str]) -> SignInError | None:
     """Return why an answer of the admin-consent page is none; None where consent was given.
 

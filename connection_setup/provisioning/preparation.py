@@ -10,7 +10,7 @@ from typing import Any
 from connection_setup import hooks
 from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import sign_in, solution, steps, team_members
+from connection_setup.provisioning import administrators, sign_in, solution, steps, team_members
 from connection_setup.provisioning.steps import Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
@@ -35,7 +35,7 @@ class Preparation:
 
 
 def _administrator(work: Preparation) -> Result:
-    return Result(f"{solution.require_administrator(work.client)} is licensed and a System Administrator.")
+    return administrators.check_administrator(work.client, work.signed_in.name)
 
 
 def _solution(work: Preparation) -> Result:
