@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import msal
 
@@ -66,6 +67,15 @@ def begin(
 
     flow = service.call(ask)
     return Started(str(flow["auth_uri"]), flow)
+
+
+def consent_address(authority: str, client_id: str, resource: str, *, redirect_url: str, state: str) -> str:
+    """Return the address where an administrator of the tenant consents to the application for everyone.
+
+    authority: of one tenant. Source: Microsoft identity platform, "Admin consent" (v2-admin-consent).
+    """
+    asked = {"client_id": client_id, "scope": f"{resource}/.default", "redirect_uri": redirect_url}
+    return f"{authority}/v2.0/adminconsent?{urlencode({**asked, **({'state': state} if state else {})})}"
 
 
 def finish(

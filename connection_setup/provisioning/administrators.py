@@ -123,7 +123,10 @@ def _is_guest(name: str) -> bool:
 
 
 def check_administrator(client: Reader, name: str = "") -> Result:
-    """Ask who signed in and judge; `name`: as the sign-in knows it, where the environment does not tell. Raises ConfigurationError where they may not prepare, DataverseError."""
+    """Ask who signed in and judge; `name`: as the sign-in knows it, where the environment does not tell.
+
+    Raises ConfigurationError where they may not prepare, DataverseError.
+    """
     signed = read_signed(client)
     verdict = judge(replace(signed, name=signed.name or name))
     if verdict.problem:

@@ -1,0 +1,20 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("connection_setup", "0015_extended_prices"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="administratorsignin",
+            name="origin",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="Where it was begun, if not at the Redirect URL's host.",
+                max_length=250,
+            ),
+        ),
+    ]
