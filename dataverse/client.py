@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from dataverse import bodies, changes, metadata, odata
+from dataverse import bodies, changes, metadata, odata, whose_fault
 from dataverse.acceptance import Accept, SignedIn
 from dataverse.batch_sender import BatchSender
 from dataverse.concurrency import map_in_order, map_parts
@@ -24,7 +24,7 @@ from dataverse.metadata_cache import cache_for
 from dataverse.organization import read_organization
 from dataverse.part_sizes import Bounds, PartSize
 from dataverse.throttle import StoredWaits
-from dataverse.tokens import token_source_for
+from dataverse.tokens import ApplicationTokens, token_source_for
 from dataverse.transport import Answer, TokenSource, Transport, Writes
 from dataverse.types import (
     Credentials,
@@ -79,12 +79,10 @@ class DataverseClient:
             environment, self._tokens, usage=self.usage, timeouts=timeouts, sleep=sleep, stored_waits=stored_waits
         )
         self._tables = cache_for(self._transport.origin)
-        self._batches = BatchSender(self._send, self._transport, self._tables)
         self._lock = threading.Lock()
         self.names_tables = False
-        self._signed_in = SignedIn(lambda: self._json(self._transport.send("GET", "WhoAmI")), accept)
-
-    # -- the environment -----------------------------------------------------------------------------------------
+        self._signed_in = SignedIn(self._ask_who, accept, person=not isinstance(credentials, ApplicationTokens))
+        self._batches = BatchSender(self._send, self._transport, self._tables, self._signed_in.asked)
 
     @property
     def concurrency(self) -> int:
@@ -224,8 +222,6 @@ class DataverseClient:
         self._count_read(1)
         return row
 
-    # -- writing -------------------------------------------------------------------------------------------------
-
     def create(self, entity_set: str, row: Mapping[str, Any], *, primary_id: str = "") -> UUID:
         """Create a row and return its id.
 
@@ -361,18 +357,21 @@ class DataverseClient:
         """Call a function; return its answer's body."""
         return self._json(self._send("GET", path))
 
-    # -- internal ------------------------------------------------------------------------------------------------
-
     def _create_again(self, entity_set: str, row: Mapping[str, Any], row_id: UUID) -> UUID:
         with contextlib.suppress(Duplicate):  # then the lost request was carried out
             self._send("POST", entity_set, body=bodies.encode(row), repeatable=True)
         self._count_written(1)
         return row_id
 
+    def _ask_who(self) -> Any:
+        with whose_fault.told(self._signed_in.asked("GET", "WhoAmI")):
+            return self._json(self._transport.send("GET", "WhoAmI"))
+
     def _send(self, method: str, path: str, **options: Any) -> Answer:
         self._signed_in.require_accepted()
         try:
-            return self._transport.send(method, path, **options)
+            with whose_fault.told(self._signed_in.asked(method, path)):
+                return self._transport.send(method, path, **options)
         except DataverseError as error:
             self._tables.forget_after(error)
             raise

@@ -90,7 +90,6 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
 
 
 @login_not_required
-@require_safe
 @sensitive_variables("returned")
 def signed_in(request: HttpRequest) -> HttpResponse:
     """Take what Microsoft's sign-in sends the browser back with, and redirect to an address without it.
@@ -98,11 +97,11 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     It is open to whoever comes, so that no page of signing in here carries the code in its own address.
     """
     returned = {name: request.GET[name] for name in RETURNED if name in request.GET}
-    sent = returned.get("state", "")
-    elsewhere = administrator_sign_in.begun_at(sent)
+    sent, is_read = returned.get("state", ""), request.method in {"GET", "HEAD"}
+    elsewhere = administrator_sign_in.begun_at(sent) if is_read else ""
     if elsewhere and elsewhere != redirect_url.origin_of(request):
         return HttpResponseRedirect(f"{elsewhere}{redirect_url.PATH}?{urlencode(returned)}")
-    if "admin_consent" in returned:
+    if is_read and "admin_consent" in returned:
         return consent_views.came_back(request, returned)
     if not request.user.is_authenticated:
         administrator_sign_in.note_lost(sent)
@@ -111,7 +110,11 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     return _take_sign_in(request, returned)
 
 
+vars(signed_in)["requires"] = Can.ADMINISTER  # of whoever is signed in; others are led to signing in, as everywhere
+
+
 @requires(Can.ADMINISTER)
+@require_safe
 @sensitive_variables("returned")
 def _take_sign_in(request: HttpRequest, returned: dict[str, str]) -> HttpResponse:
     """Finish the sign-in that came back to somebody who is signed in here."""

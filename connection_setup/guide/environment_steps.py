@@ -30,8 +30,8 @@ WITHOUT_SIGN_IN = "without-sign-in"
 OTHER_ENVIRONMENT = "other"
 PAGE_SAYS = (
     "If Microsoft's page itself shows an error, nothing comes back here. AADSTS50194: enter Administrator's tenant "
-    "below, or make the registration multi-tenant. AADSTS50011: add the Redirect URL to the registration. AADSTS50105: have "
-    "this person assigned to the application."
+    "below, or make the registration multi-tenant. AADSTS50011: add the Redirect URL to the registration. "
+    "AADSTS50105: have this person assigned to the application."
 )
 """What Microsoft's page shows and never tells an application."""
 STATE_SENTENCES = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
