@@ -12,7 +12,7 @@ import pytest
 
 from dataverse import bulk, odata
 from dataverse.client import DataverseClient
-from dataverse.errors import ChangesExpired, Duplicate, Gone, Throttled
+from dataverse.errors import ChangesExpired, Duplicate, Gone, Invalid, Throttled
 from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page, Request
 from sandbox.testing import Sandbox
