@@ -1,5 +1,6 @@
-"""`manage.py connection test|enable|disable|status`."""
+"""`manage.py connection test|enable|disable|status|rehearse`."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
@@ -11,12 +12,14 @@ from connection_setup.enabling import services as enabling_services
 from connection_setup.management.settings_command import SettingsCommand
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning.steps import StepReport
+from connection_setup.rehearsal import services as rehearsal
 from connection_setup.secrets import credentials
 from connection_setup.types import Check, Report
 from core.roles import Can
 from dataverse.errors import DataverseError
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+LINE_MARKS = {rehearsal.SAME: "ok     ", rehearsal.DIFFERENT: "differs", rehearsal.REFUSED: "REFUSED"}
 STEP_MARKS = {
     "done": "done   ",
     "attention": "warning",
@@ -27,10 +30,10 @@ STEP_MARKS = {
 
 
 class Command(SettingsCommand):
-    """Test, enable or disable a company's connection to Dataverse, or show its status."""
+    """Test, enable, disable or rehearse a company's connection to Dataverse, or show its status."""
 
-    help = "Test, enable or disable a company's connection to Dataverse, or show its status."
-    actions: ClassVar = ("test", "enable", "disable", "status")
+    help = "Test, enable, disable or rehearse a company's connection to Dataverse, or show its status."
+    actions: ClassVar = ("test", "enable", "disable", "status", "rehearse")
 
     def needed(self, options: dict[str, Any]) -> Can:
         """Return what is needed: to look, or to administer."""
@@ -40,12 +43,19 @@ class Command(SettingsCommand):
         """Add the action, and settings to use instead of the stored ones."""
         parser.add_argument("action", choices=self.actions)
         self.add_settings(parser)
+        parser.add_argument(
+            "--write", action="store_true", help="rehearse: send every write too, in a scratch business unit."
+        )
+        parser.add_argument("--out", metavar="FILE", help="rehearse: the file that the report is written to.")
 
     def run(self, options: dict[str, Any]) -> None:
         """Carry out the action."""
         values, secret = self.settings(options)
-        if values is not None and options["action"] in {"disable", "status"}:
+        if options["action"] != "rehearse" and (options["write"] or options["out"]):
+            self.usage_error(f"`connection {options['action']}` takes neither --write nor --out.")
+        if values is not None and options["action"] in {"disable", "status", "rehearse"}:
             self.usage_error(f"`connection {options['action']}` takes no settings.")
+        self._to_write, self._out = bool(options["write"]), str(options["out"] or "")
         try:
             getattr(self, f"_{options['action']}")(values, secret)
         except DataverseError as error:
@@ -90,6 +100,27 @@ class Command(SettingsCommand):
         if self.as_json:
             self.print_json(_status_document(connection))
         self.print_text(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
+
+    def _rehearse(self, _values: None, _secret: str) -> None:
+        made = rehearsal.rehearse(state.connection_of(self.company), write=self._to_write, on_line=self._report_line)
+        text = "\n".join(rehearsal.report_text(made)) + "\n"
+        if self._out:
+            try:
+                Path(self._out).write_text(text, encoding="utf-8")
+            except OSError as error:
+                self.refuse("configuration", f"{self._out} cannot be written: {error.strerror}.", "Name another file.")
+        if self.as_json:
+            self.print_json(made.document())
+        elif not self._out:
+            self.print_text(text)
+        else:
+            self.print_text(f"The report is in {self._out}.")
+        if not made.ok:
+            raise SystemExit(1)
+
+    def _report_line(self, line: rehearsal.Line) -> None:
+        """Print a line as it comes; on stderr, since stdout is for the answer."""
+        self.stderr.write(f"{LINE_MARKS[line.state]}  {line.name}", self.style.NOTICE)
 
     def _status(self, _values: None, _secret: str) -> None:
         connection = state.connection_of(self.company)
