@@ -120,7 +120,8 @@ def begun_at(sent: str) -> str:
 def note_lost(sent: str) -> None:
     """Tell the page that waits for the sign-in with this state that it came back to a browser not signed in here."""
     waiting = AdministratorSignIn.objects.filter(state=_digest(sent), signed_in_at=None, problem="").exclude(sealed=b"")
-    waiting.update(problem=LOST.message, problem_fix=LOST.fix, sealed=b"")
+    if sent and waiting.exists():
+        waiting.update(problem=LOST.message, problem_fix=LOST.fix, sealed=b"")
 
 
 def begin_consent(*, company: Company, user: Any, session_key: str, return_url: str, origin: str = "") -> str:

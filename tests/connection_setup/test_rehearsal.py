@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,14 @@ KEEP = "KEEP_SHAPES"
 def connection(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return connection_settings.save_settings(
+    saved = connection_settings.save_settings(
         connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
+    # As of one that is enabled, so that unit and team are asked for as well.
+    (team,) = [row for row in sandbox.rows("teams") if row["isdefault"]]
+    saved.business_unit_id, saved.owning_team_id = UUID(team["_businessunitid_value"]), UUID(team["teamid"])
+    saved.save()
+    return saved
 
 
 def counts(sandbox: Sandbox) -> dict[str, int]:
