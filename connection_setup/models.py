@@ -116,7 +116,7 @@ class AdministratorSignIn(models.Model):
     in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
     return_url = models.CharField(max_length=250)
     origin = models.CharField(
-        max_length=250, blank=True, default="", help_text="Where it was begun, if not at the Redirect URL's host."
+        max_length=250, blank=True, default="", help_text="Where it was begun, if not at the host of the Redirect URL."
     )
     sealed = models.BinaryField(blank=True, default=b"")
     began_at = models.DateTimeField(default=timezone.now)

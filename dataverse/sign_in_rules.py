@@ -18,7 +18,7 @@ CONSENT_PAGE = "Administrator Sign-In"
 
 _AADSTS = re.compile(r"AADSTS(\d+)")
 _ADMINISTRATOR = "an administrator of the tenant"
-_REGISTRATION = "the application's registration in Microsoft Entra"
+_REGISTRATION = "the application's registration in Microsoft Entra ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ _MISSING_CONSENT = Saying(
 )
 _NOT_FOR_PEOPLE = Saying(
     "In this tenant people may not consent to an application themselves: an administrator of the tenant has to.",
-    f"Ask a Global Administrator or Cloud Application Administrator to choose {GRANT_CONSENT} on {CONSENT_PAGE}, or "
-    "send them its link; then sign in again.",
+    f"Ask {_ADMINISTRATOR} who may consent for everyone to choose {GRANT_CONSENT} on {CONSENT_PAGE}, or send them its "
+    "link; then sign in again.",
 )
 _DECLINED = Saying(
     "The sign-in was cancelled, or the permissions were not granted.",
@@ -49,7 +49,7 @@ _PERMISSIONS = Saying(
 )
 _ONE_TENANT = Saying(
     "The application is registered for one tenant alone, and the sign-in named none.",
-    "Enter the Tenant ID (the Directory ID of the registration's Overview), or have the owner of the registration "
+    "Enter the Tenant ID, which the registration's Overview shows, or have the owner of the registration "
     "choose accounts in any organizational directory under Authentication.",
 )
 _NOT_ASSIGNED = Saying(
@@ -63,8 +63,8 @@ _DEVICE = Saying(
 )
 _POLICY = Saying(
     "A conditional access policy of the tenant refuses this sign-in.",
-    f"Ask {_ADMINISTRATOR}: Sign-in logs in Microsoft Entra name the policy, which can exclude the application or the "
-    "person, or admit the address of this site.",
+    f"Ask {_ADMINISTRATOR}: Sign-in logs in Microsoft Entra ID name the policy, which can exclude the application "
+    "or the person, or admit the address of this site.",
 )
 _PLACE = Saying(
     "The tenant refuses sign-ins from this place or at this risk.",
@@ -150,8 +150,8 @@ _KEY_EXPIRED = Saying(
 )
 _KEY_OTHER = Saying(
     "The signature is not that of the registered certificate's key.",
-    "Choose the certificate with its own key again, or upload the public part of this one. Upload its public part "
-    f"under {_CERTIFICATE} in the application's registration.",
+    f"Choose the certificate with its own key again, or upload the public part of this one under {_CERTIFICATE} in the "
+    "application's registration.",
 )
 
 _NUMBERS: dict[str, Saying] = {
@@ -305,7 +305,7 @@ def consent_problem(returned: dict[str, str]) -> SignInError | None:
     if number in {"90093"}:
         return SignInError(
             "Whoever signed in may not consent for everyone in the tenant.",
-            f"Have a Global Administrator or Cloud Application Administrator choose {GRANT_CONSENT}.",
+            f"Have an administrator of the tenant who may consent for everyone choose {GRANT_CONSENT}.",
             code=f"AADSTS{number}",
             said=said,
         )
@@ -322,5 +322,5 @@ def consent_problem(returned: dict[str, str]) -> SignInError | None:
 
 _UNKNOWN_CONSENT = (
     "Microsoft did not say whether consent was given.",
-    f"Choose {GRANT_CONSENT} again; Enterprise applications in Microsoft Entra shows what was granted.",
+    f"Choose {GRANT_CONSENT} again; Enterprise applications in Microsoft Entra ID shows what was granted.",
 )

@@ -32,8 +32,9 @@ _PRIVILEGE = re.compile(r"\b(prv[A-Za-z]\w*)")
 _TABLE = re.compile(r"(?:for entity '|of entity |in the )(\w+)")
 _RECORD = re.compile(rf"(?:record with id |ObjectID: |of the record is ){_GUID}")
 _COLUMN = re.compile(r"(Create|Read|Update) permissions for the (\w+) attribute in the (\w+) entity")
-_MISSING = re.compile(rf"(\w+) With Ids? = ({_GUID}(?:, *{_GUID})*) Do(?:es)? Not Exist", re.IGNORECASE)
+_MISSING = re.compile(rf"(\w+) With\sIds? = ({_GUID}(?:, *{_GUID})*) Do(?:es)?\sNot\sExist", re.IGNORECASE)
 _PATH_ROW = re.compile(rf"^/?\w+\({_GUID}\)")
+_CHECK_FAILED = "0x80040299"
 _OWNERS = frozenset({"systemuser", "team", "owner"})
 _ADMIN_CENTER = "in the Power Platform admin center under Users + permissions"
 _ROLE = "Tandem Dataverse Integration"
@@ -183,7 +184,14 @@ def _privilege(error: DataverseError, asked: Asked) -> DataverseError | None:
             f"{asked.caller} lacks {_needs(named)}.",
             "Sign in as a System Administrator of the environment.",
         )
-    return None
+    if error.code.lower() != _CHECK_FAILED:
+        return None
+    return _like(
+        error,
+        AccessDenied,
+        f"The application user lacks {_needs(named)}.",
+        f"Add it to the security role {_ROLE}, or assign that role to the user.",
+    )
 
 
 def _no_role(error: DataverseError, asked: Asked) -> DataverseError | None:

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 default="",
-                help_text="Where it was begun, if not at the Redirect URL's host.",
+                help_text="Where it was begun, if not at the host of the Redirect URL.",
                 max_length=250,
             ),
         ),

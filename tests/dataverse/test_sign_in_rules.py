@@ -18,7 +18,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("interaction_required", "50105", "assigned to it", TENANT),
     ("invalid_grant", "65001", "consent to use Dataverse", GRANT_CONSENT),
     ("access_denied", "65004", "cancelled", "accept the permissions"),
-    ("access_denied", "90094", "may not consent", "Cloud Application Administrator"),
+    ("access_denied", "90094", "may not consent", "who may consent for everyone"),
     ("access_denied", "90095", "may not consent", GRANT_CONSENT),
     ("invalid_client", "650052", "has no Dataverse", "environment's tenant"),
     ("invalid_client", "650057", "permission to use Dataverse", "Whoever owns the registration"),

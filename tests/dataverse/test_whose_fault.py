@@ -48,6 +48,8 @@ CASES: list[Case] = [
      "The user who signed in lacks", "Sign in as a System Administrator"),
     ("check privilege", 403, "0x80040220", CHECK.format(OTHER), APPLICATION, AccessDenied, "prvReadLead", ADMIN),
     ("crm check privilege", 403, "0x80040299", CRM_CHECK.format(OTHER), APPLICATION, AccessDenied, OTHER, ADMIN),
+    ("own crm check", 403, "0x80040299", CRM_CHECK.format(OWN), APPLICATION, AccessDenied,
+     "The application user lacks the privilege prvReadLead", "Tandem Dataverse Integration"),
     ("giving what one lacks", 403, "0x80040220", VERIFY.format(OWN), PERSON, AccessDenied,
      "nobody gives what they do not have", "System Administrator"),
     ("own role", 403, "0x80042F09", NO_ROLE.format(OWN), APPLICATION, AccessDenied,
