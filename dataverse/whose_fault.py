@@ -259,11 +259,14 @@ def _missing(error: DataverseError, asked: Asked) -> DataverseError | None:
         return None
     table, ids = found.group(1).lower(), re.findall(_GUID, found.group(2))
     own_row, path = asked.row, asked.path.lstrip("/")
-    if asked.method == "GET" or path.endswith("$ref") or own_row in {one.lower() for one in ids}:
+    if asked.method == "GET" or path.endswith("$ref"):
         return None
-    if "Multiple" in path and path.startswith(table[:-1]):
-        return None  # the rows of a bulk message are of that very table
-    return _reference(error, table, ids)
+    # The rows of a bulk message are of the table that its address names.
+    is_own = own_row in {one.lower() for one in ids} or ("Multiple" in path and path.startswith(table[:-1]))
+    return _like(error, Gone, error.message, _GONE_FIX) if is_own else _reference(error, table, ids)
+
+
+_GONE_FIX = "Delete the coupling, or have the row made again: Coupled Data Synchronization Errors offers both."
 
 
 def _reference(error: DataverseError, table: str, ids: list[str]) -> DataverseError:
