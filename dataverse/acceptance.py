@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
+from dataverse.refusal_words import Asked
 from dataverse.types import WhoAmI
-from dataverse.whose_fault import Asked
 
 Accept = Callable[[WhoAmI], None]
 ASK_AGAIN_S = 30.0

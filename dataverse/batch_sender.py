@@ -10,9 +10,10 @@ from dataverse.error_answers import error_for_answer
 from dataverse.errors import DataverseError, Invalid, InvalidAnswer, Throttled, Unavailable
 from dataverse.metadata_cache import TableCache
 from dataverse.part_sizes import PartSize
+from dataverse.refusal_words import Asked
 from dataverse.transport import Answer, Transport, Writes
 from dataverse.types import PartResult, Request
-from dataverse.whose_fault import Asked, about
+from dataverse.whose_fault import about
 
 _decode = msgspec.json.Decoder().decode
 

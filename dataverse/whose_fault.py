@@ -3,14 +3,11 @@
 A 403 names a user, a 404 a table and an id. Only where they are the caller's own, or the row's that was asked for, is
 the usual advice right; advice about the application's role helps nobody whose colleague has none. What has no rule
 here keeps the service's words, and gets no guessed advice.
-Shapes: MicrosoftDocs/powerapps-docs (bulk-operations), MarkMpn's privilege debugger, and reports of real environments.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from uuid import UUID
 
 from dataverse.errors import (
     AccessDenied,
@@ -22,64 +19,14 @@ from dataverse.errors import (
     VersionMismatch,
     as_sentence,
 )
+from dataverse.refusal_words import GUID, Asked, Named, read_named
 
-_GUID = r"([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})"
-_USER = re.compile(
-    rf"(?:Principal (?:user|team) \(Id=|Principal with id |user with id |CallingUser: |User: |UserId: |User with ID )"
-    rf"{_GUID}"
-)
-_PRIVILEGE = re.compile(r"\b(prv[A-Za-z]\w*)")
-_TABLE = re.compile(r"(?:for entity '|of entity |in the )(\w+)")
-_RECORD = re.compile(rf"(?:record with id |ObjectID: |of the record is ){_GUID}")
 _COLUMN = re.compile(r"(Create|Read|Update) permissions for the (\w+) attribute in the (\w+) entity")
-_MISSING = re.compile(rf"(\w+) With\sIds? = ({_GUID}(?:, *{_GUID})*) Do(?:es)?\sNot\sExist", re.IGNORECASE)
-_PATH_ROW = re.compile(rf"^/?\w+\({_GUID}\)")
+_MISSING = re.compile(rf"(\w+) With\sIds? = ({GUID}(?:, *{GUID})*) Do(?:es)?\sNot\sExist", re.IGNORECASE)
 _CHECK_FAILED = "0x80040299"
 _OWNERS = frozenset({"systemuser", "team", "owner"})
 _ADMIN_CENTER = "in the Power Platform admin center under Users + permissions"
 _ROLE = "Tandem Dataverse Integration"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked and who asked it: `own` is the caller's user id, None while it is not known."""
-
-    method: str = "GET"
-    path: str = ""
-    own: UUID | None = None
-    person: bool = False
-    """Whether a person who signed in asks, not the application by itself."""
-
-    @property
-    def row(self) -> str:
-        """The id of the row that the address names; "" for none."""
-        found = _PATH_ROW.match(self.path)
-        return found.group(1).lower() if found else ""
-
-    @property
-    def caller(self) -> str:
-        """The caller as a sentence names it."""
-        return "The user who signed in" if self.person else "The application user"
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a refusal names; "" for what it does not."""
-
-    user: str = ""
-    privilege: str = ""
-    table: str = ""
-    record: str = ""
-
-
-def read_named(said: str) -> Named:
-    """Return whom and what the service's words name."""
-
-    def first(pattern: re.Pattern[str]) -> str:
-        found = pattern.search(said)
-        return found.group(1) if found else ""
-
-    return Named(first(_USER).lower(), first(_PRIVILEGE), first(_TABLE), first(_RECORD).lower())
 
 
 def about(error: DataverseError, asked: Asked) -> DataverseError:
@@ -257,7 +204,7 @@ def _missing(error: DataverseError, asked: Asked) -> DataverseError | None:
     found = _MISSING.search(error.said)
     if found is None:
         return None
-    table, ids = found.group(1).lower(), re.findall(_GUID, found.group(2))
+    table, ids = found.group(1).lower(), re.findall(GUID, found.group(2))
     own_row, path = asked.row, asked.path.lstrip("/")
     if asked.method == "GET" or path.endswith("$ref"):
         return None
@@ -304,7 +251,7 @@ def _not_a_member(error: DataverseError, asked: Asked) -> DataverseError | None:
 
 
 def _restricted(error: DataverseError, asked: Asked) -> DataverseError:
-    found = re.search(_GUID, error.said)
+    found = re.search(GUID, error.said)
     which = f" ({found.group(1)})" if found else ""
     whose = " for people who sign in through them" if asked.person else ""
     return _like(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dataverse.error_rules import error_for
 from dataverse.errors import AccessDenied, Duplicate, Gone, Invalid, NotAMember, VersionMismatch
-from dataverse.whose_fault import Asked, about, read_named
+from dataverse.refusal_words import Asked, read_named
+from dataverse.whose_fault import about
 
 OWN, OTHER, ROW = (str(UUID(int=n, version=4)) for n in (1, 2, 3))
 APPLICATION = {"own": UUID(OWN)}
