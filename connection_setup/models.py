@@ -141,6 +141,9 @@ class AdministratorSignIn(models.Model):
     credential_version = models.PositiveIntegerField()
     in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
     return_url = models.CharField(max_length=250)
+    origin = models.CharField(
+        max_length=250, blank=True, default="", help_text="Where it was begun, if not at the host of the Redirect URL."
+    )
     sealed = models.BinaryField(blank=True, default=b"")
     began_at = models.DateTimeField(default=timezone.now)
     signed_in_at = models.DateTimeField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from connection_setup.administrator import consent_views
 from connection_setup.administrator import views as administrator_views
 from connection_setup.business_units import views as business_unit_views
 from connection_setup.certificate import views as certificate_views
@@ -56,6 +57,7 @@ urlpatterns = [
     path(f"{_PAGE}disable/", setup_views.disable, name="disable"),
     path(f"{_PAGE}administrator/", administrator_views.show, name="administrator"),
     path(f"{_PAGE}administrator/sign-in/", administrator_views.sign_in, name="administrator-sign-in"),
+    path(f"{_PAGE}administrator/consent/", consent_views.grant, name="administrator-consent"),
     path(f"{_PAGE}administrator/window/", administrator_views.window, name="administrator-window"),
     path(f"{_PAGE}administrator/step/", administrator_views.step, name="administrator-step"),
     path(f"{_PAGE}administrator/forget/", administrator_views.forget, name="administrator-forget"),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from dataverse.errors import InvalidAnswer
+from dataverse.refusal_words import Asked
 from dataverse.types import WhoAmI
 
 Accept = Callable[[WhoAmI], None]
@@ -25,11 +26,13 @@ class SignedIn:
     No answer of the Web API but this one names the organization. With `accept` it is asked before every read of a table
     and before every batch of writes (`begin`), and within one that goes on once the answer is older than ASK_AGAIN_S;
     what `accept` raised is raised to everybody after. The thread that made it asks: what it begins, others help with.
+    person: somebody signed in, it is not the application by itself.
     Thread-safe.
     """
 
-    def __init__(self, ask: Callable[[], Any], accept: Accept | None) -> None:
-        self._ask, self._accept = ask, accept
+    def __init__(self, ask: Callable[[], Any], accept: Accept | None, *, person: bool = False) -> None:
+        self._ask, self._accept, self._person = ask, accept, person
+        self._user: UUID | None = None
         self._lock = threading.Lock()
         self._accepted: WhoAmI | Exception | None = None
         self._asked_at = 0.0
@@ -38,6 +41,10 @@ class SignedIn:
         # What `accept` stores, it stores in the thread that works for somebody, not in those that help it.
         self._maker = threading.get_ident()
         self._part = threading.local()
+
+    def asked(self, method: str, path: str) -> Asked:
+        """Return a request with who sends it, as far as the environment has said so."""
+        return Asked(method, path, self._user, self._person)
 
     def who(self) -> WhoAmI:
         """Return who is signed in as the environment says now; with `accept` for what the caller begins next."""
@@ -95,9 +102,11 @@ class SignedIn:
     def _parsed(self) -> WhoAmI:
         body = self._ask()
         try:
-            return WhoAmI(UUID(body["UserId"]), UUID(body["BusinessUnitId"]), UUID(body["OrganizationId"]))
+            found = WhoAmI(UUID(body["UserId"]), UUID(body["BusinessUnitId"]), UUID(body["OrganizationId"]))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InvalidAnswer(
                 "Dataverse's answer does not say who is signed in.",
                 "Check the Environment URL and whether something stands between this machine and Dataverse.",
             ) from None
+        self._user = found.user_id
+        return found

@@ -100,6 +100,7 @@ def _boundary_of(content_type: str) -> str:
     if not boundary:
         raise InvalidAnswer(
             "Dataverse answered a batch with something that is no batch of answers.",
+            "Look whether a proxy or a sign-in page of the network stands between this site and Dataverse.",
             said=content_type,
             outcome_unknown=True,
         )

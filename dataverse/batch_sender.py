@@ -1,6 +1,6 @@
 """$batch requests: sent, answered by one result per part; parts that could not be carried out now are sent again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dataverse import batch, bodies, retry
@@ -8,8 +8,10 @@ from dataverse.error_answers import error_for_answer
 from dataverse.errors import DataverseError, Invalid, InvalidAnswer, Throttled, Unavailable
 from dataverse.metadata_cache import TableCache
 from dataverse.part_sizes import PartSize
+from dataverse.refusal_words import Asked
 from dataverse.transport import Answer, Transport, Writes
 from dataverse.types import PartResult, Request
+from dataverse.whose_fault import about
 
 
 class Send(Protocol):
@@ -31,8 +33,11 @@ class Send(Protocol):
 class BatchSender:
     """Sends batches through `send`, at the address of a transport and with its waits. Thread-safe."""
 
-    def __init__(self, send: Send, transport: Transport, tables: TableCache) -> None:
+    def __init__(
+        self, send: Send, transport: Transport, tables: TableCache, asked: Callable[[str, str], Asked]
+    ) -> None:
         self._send = send
+        self._asked = asked
         self._transport = transport
         self._tables = tables
 
@@ -96,26 +101,28 @@ class BatchSender:
                 request_id=answer.request_id,
                 outcome_unknown=True,
             )
-        results = [_result(part, answer.request_id) for part in parts]
+        results = [
+            _result(part, answer.request_id, self._asked(request.method, request.path))
+            for part, request in zip(parts, requests, strict=False)
+        ]
         for result in results:
             self._tables.forget_after(result.error)
         skipped = Invalid("The request was not carried out, since one before it in the batch was refused.")
         return results + [PartResult(0, {}, error=skipped)] * (len(requests) - len(parts))
 
 
-def _result(part: batch.Part, batch_request_id: str) -> PartResult:
+def _result(part: batch.Part, batch_request_id: str, asked: Asked) -> PartResult:
     """Return the result in a part; its request id is its own, or that of the batch."""
     request_id = part.headers.get("x-ms-service-request-id") or part.headers.get("req_id") or batch_request_id
     if part.status >= 300:
         headers = {"Retry-After": part.headers.get("retry-after", "")}
-        return PartResult(
-            part.status, part.headers, error=error_for_answer(part.status, headers, part.body, request_id)
-        )
+        error = about(error_for_answer(part.status, headers, part.body, request_id), asked)
+        return PartResult(part.status, part.headers, error=error)
     try:
         body = bodies.decode(part.body) if part.body.strip() else None
     except InvalidAnswer:
-        error = InvalidAnswer(
+        invalid = InvalidAnswer(
             "Dataverse answered a part of a batch with something that is not JSON.", request_id=request_id
         )
-        return PartResult(part.status, part.headers, error=error)
+        return PartResult(part.status, part.headers, error=invalid)
     return PartResult(part.status, part.headers, body)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dataverse import bodies, changes, metadata, odata
+from dataverse import bodies, changes, metadata, odata, whose_fault
 from dataverse.acceptance import Accept, SignedIn
 from dataverse.batch_sender import BatchSender
 from dataverse.concurrency import map_in_order, map_parts
@@ -22,7 +22,7 @@ from dataverse.metadata_cache import cache_for
 from dataverse.organization import read_organization
 from dataverse.part_sizes import Bounds, PartSize
 from dataverse.throttle import StoredWaits
-from dataverse.tokens import token_source_for
+from dataverse.tokens import ApplicationTokens, token_source_for
 from dataverse.transport import Answer, TokenSource, Transport, Writes
 from dataverse.types import (
     Credentials,
@@ -76,12 +76,10 @@ class DataverseClient:
             environment, self._tokens, usage=self.usage, timeouts=timeouts, sleep=sleep, stored_waits=stored_waits
         )
         self._tables = cache_for(self._transport.origin)
-        self._batches = BatchSender(self._send, self._transport, self._tables)
         self._lock = threading.Lock()
         self.names_tables = False
-        self._signed_in = SignedIn(lambda: self._json(self._transport.send("GET", "WhoAmI")), accept)
-
-    # -- the environment -----------------------------------------------------------------------------------------
+        self._signed_in = SignedIn(self._ask_who, accept, person=not isinstance(credentials, ApplicationTokens))
+        self._batches = BatchSender(self._send, self._transport, self._tables, self._signed_in.asked)
 
     @property
     def concurrency(self) -> int:
@@ -224,8 +222,6 @@ class DataverseClient:
         self._count(read=1)
         return row
 
-    # -- writing -------------------------------------------------------------------------------------------------
-
     def create(self, entity_set: str, row: Mapping[str, Any], *, primary_id: str = "") -> UUID:
         """Create a row and return its id.
 
@@ -366,8 +362,6 @@ class DataverseClient:
         """Call a function, or read definitions, with these headers; return the answer's body."""
         return self._json(self._send("GET", path, headers=headers))
 
-    # -- internal ------------------------------------------------------------------------------------------------
-
     def _create_again(self, entity_set: str, row: Mapping[str, Any], row_id: UUID) -> UUID:
         try:
             self._send("POST", entity_set, body=bodies.encode(row), repeatable=True)
@@ -377,10 +371,15 @@ class DataverseClient:
         self._count(written=1)
         return row_id
 
+    def _ask_who(self) -> Any:
+        with whose_fault.told(self._signed_in.asked("GET", "WhoAmI")):
+            return self._json(self._transport.send("GET", "WhoAmI"))
+
     def _send(self, method: str, path: str, **options: Any) -> Answer:
         self._signed_in.require_accepted()
         try:
-            return self._transport.send(method, path, **options)
+            with whose_fault.told(self._signed_in.asked(method, path)):
+                return self._transport.send(method, path, **options)
         except DataverseError as error:
             self._tables.forget_after(error)
             raise

@@ -12,6 +12,7 @@ import requests
 from dataverse import bodies, clouds
 from dataverse.error_rules import error_for
 from dataverse.errors import ConfigurationError, DataverseError, Throttled, Unavailable
+from dataverse.sign_in_rules import claims_error, wants_claims
 
 _MAX_RETRY_AFTER_S = 86_400.0
 """A longer wait is taken for a mistake of whoever names it."""
@@ -113,6 +114,8 @@ def _error_for_foreign_answer(
     status: int, headers: Mapping[str, str], body: bytes, request_id: str, retry_after: float | None
 ) -> DataverseError:
     """Return the error for an answer whose body is not the Web API's."""
+    if status == 401 and wants_claims(headers.get("WWW-Authenticate") or ""):
+        return claims_error(request_id)
     if 300 <= status < 400:
         target = clouds.origin(headers.get("Location", "")) or "another page"
         return ConfigurationError(

@@ -273,8 +273,7 @@ RULES: tuple[Rule, ...] = (
          "Check that Client ID, Tenant ID and Environment URL belong together, and that this machine's clock is "
          "right."),
     Rule(403, AccessDenied,
-         "Dataverse denied access. Dataverse says: {said}",
-         "Assign the application user the security role Tandem Dataverse Integration."),
+         "Dataverse denied access. Dataverse says: {said}"),
     Rule(404, Gone,
          "Dataverse has nothing at that address: the row or table does not exist. Dataverse says: {said}"),
     Rule(405, Invalid, "Dataverse does not allow that operation. Dataverse says: {said}"),

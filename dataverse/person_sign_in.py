@@ -15,12 +15,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import msal
 
 from dataverse import clouds
-from dataverse.errors import SignInError, as_sentence
+from dataverse.errors import SignInError
 from dataverse.http_session import Timeouts
+from dataverse.sign_in_rules import sign_in_error
 from dataverse.tokens import SignInService
 from dataverse.transport import Token, checked_origin
 from dataverse.types import Credentials, Environment
@@ -47,7 +49,8 @@ def begin(
 ) -> Started:
     """Begin a sign-in that asks for access to the environment, or to another `resource` (an origin) of its cloud.
 
-    login_hint: the user name to fill in. Raises SignInError, ConfigurationError, Unavailable.
+    login_hint: the user name to fill in. The person chooses the account: without a prompt Microsoft would silently take
+    the one that the browser is signed in with. Raises SignInError, ConfigurationError, Unavailable.
     """
     service = SignInService(credentials, environment.ca_file, Timeouts())
 
@@ -57,12 +60,22 @@ def begin(
             redirect_uri=redirect_url,
             # A form posted from another site would arrive without this site's session.
             response_mode="query",
+            prompt="select_account",
             **({"login_hint": login_hint} if login_hint else {}),
         )
         return flow
 
     flow = service.call(ask)
     return Started(str(flow["auth_uri"]), flow)
+
+
+def consent_address(authority: str, client_id: str, resource: str, *, redirect_url: str, state: str) -> str:
+    """Return the address where an administrator of the tenant consents to the application for everyone.
+
+    authority: of one tenant. Source: Microsoft identity platform, "Admin consent" (v2-admin-consent).
+    """
+    asked = {"client_id": client_id, "scope": f"{resource}/.default", "redirect_uri": redirect_url}
+    return f"{authority}/v2.0/adminconsent?{urlencode({**asked, **({'state': state} if state else {})})}"
 
 
 def finish(
@@ -73,7 +86,7 @@ def finish(
     Raises SignInError (declined, not this sign-in, another application or tenant), ConfigurationError, Unavailable.
     """
     if returned.get("error"):
-        raise _error_for_declined(returned)
+        raise sign_in_error(returned["error"], returned.get("error_description", ""), person=True)
     service = SignInService(credentials, environment.ca_file, Timeouts())
     if not hmac.compare_digest(str(flow.get("state", "")).encode(), str(returned.get("state", "")).encode()):
         raise SignInError(*_FOREIGN_ANSWER)
@@ -172,22 +185,6 @@ class PersonTokens:
 
 def _scope(origin: str) -> str:
     return f"{origin}/user_impersonation"
-
-
-def _error_for_declined(returned: Mapping[str, str]) -> SignInError:
-    said = returned.get("error_description", "")
-    if returned["error"] == "access_denied":
-        return SignInError(
-            "The sign-in was cancelled, or the permissions were not granted.",
-            "Start the sign-in again and accept the permissions.",
-            code="AADSTS65004",
-            said=said[:2000],
-        )
-    return SignInError(
-        f"The sign-in did not work. The sign-in service says: {as_sentence(said or returned['error'], longest=300)}",
-        "Start the sign-in again.",
-        said=said[:2000],
-    )
 
 
 def _check_identity(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> None:

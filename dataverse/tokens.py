@@ -7,7 +7,6 @@ authority (with port) and credential, and it is dropped whenever something was r
 
 import hashlib
 import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,14 +19,14 @@ from msal.exceptions import MsalServiceError
 
 from dataverse import clouds
 from dataverse.error_answers import error_without_answer
-from dataverse.error_rules import UNKNOWN_TENANT, error_for
-from dataverse.errors import ConfigurationError, DataverseError, SignInError, Unavailable, as_sentence
+from dataverse.error_rules import UNKNOWN_TENANT
+from dataverse.errors import ConfigurationError, DataverseError, SignInError, Unavailable
 from dataverse.http_session import Session, Timeouts
+from dataverse.sign_in_rules import number_of, sign_in_error
 from dataverse.transport import Token, checked_origin
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, UserPassword
 
 _MAX_SOURCES = 64
-_AADSTS = re.compile(r"AADSTS(\d+)")
 
 
 class SignInService:
@@ -71,7 +70,11 @@ class SignInService:
         """Return msal's answer to `ask` that holds a token. Raises SignInError, ConfigurationError or Unavailable."""
         answer: dict[str, Any] = self.call(ask) or {}
         if "access_token" not in answer:
-            raise error_for_sign_in(f"{answer.get('error', '')}: {answer.get('error_description', '')}")
+            raise error_for_sign_in(
+                str(answer.get("error_description") or ""),
+                str(answer.get("error") or ""),
+                password=isinstance(self.credentials.credential, UserPassword),
+            )
         return answer
 
     def call(self, ask: Callable[[], Any]) -> Any:
@@ -191,18 +194,8 @@ def _digest(credential: ClientSecret | Certificate | UserPassword) -> str:
     return hashlib.sha256(f"{type(credential).__name__}\n{text}".encode()).hexdigest()
 
 
-def error_for_sign_in(text: str) -> DataverseError:
-    """Return the error for what the sign-in service said; its AADSTS number is the code."""
-    said = text.partition("Trace ID")[0].strip(" :")
-    found = _AADSTS.search(text)
-    code = f"AADSTS{found.group(1)}" if found else ""
-    if code and isinstance(error := error_for(0, code, said), SignInError):
-        return error
-    if not code and "authority configuration" in text:  # msal found no metadata at the tenant's address
-        return SignInError(*UNKNOWN_TENANT, said=said[:2000])
-    return SignInError(
-        f"The sign-in service refused the application. It says: {as_sentence(said or 'nothing', longest=300)}",
-        "Check Tenant ID, Client ID and the secret or certificate.",
-        code=code,
-        said=said[:2000],
-    )
+def error_for_sign_in(text: str, error: str = "", *, password: bool = False) -> DataverseError:
+    """Return the error for what the sign-in service said; see sign_in_rules. `error`: its kind of error."""
+    if not number_of(text) and "authority configuration" in text:  # msal found no metadata at the tenant's address
+        return SignInError(*UNKNOWN_TENANT, said=text[:2000])
+    return sign_in_error(error, text, password=password)

@@ -13,6 +13,8 @@ from sandbox.base.faults import Faults
 from sandbox.base.limits import ServiceProtection
 from sandbox.base.request_counts import RequestCounts
 from sandbox.base.values import encode, from_json
+from sandbox.data import members
+from sandbox.data.members import Members, Membership
 from sandbox.data.privileges import PrivilegeCache
 from sandbox.data.rules import ADMINISTRATOR, user_role_names, user_team_ids
 from sandbox.data.seed import CURRENCIES, Seed
@@ -99,6 +101,8 @@ class Environment:
         self.customization = Customization(self.clock.now)
         self.admin_mode = False
         self.disabled = False
+        self.pay_as_you_go = False
+        self.members = Members()
         self.privilege_cache = PrivilegeCache()
         self.tables: dict[str, Table] = catalog.build_tables()
         self.sets: dict[str, Table] = {}
@@ -135,7 +139,7 @@ class Environment:
             self.client_id, Application(self.client_id, APPLICATION_NAME, [Secret(self.credentials.client_secret)])
         )
         for name in people:
-            tenant.people.setdefault(name, Person(name, password))
+            tenant.people.setdefault(name, Person(name, password, directory_administrator=name == self.admin_user))
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the content, for `reset`."""
@@ -161,7 +165,10 @@ class Environment:
             self.tenant.applications = copy.deepcopy(snapshot.applications)
             self.tenant.people = dict(snapshot.people)
             self.tenant.consents.clear()
-            self.admin_mode = self.disabled = False
+            self.tenant.policy.clear()
+            self.directory.sign_ins[self.tenant.id].forget()
+            self.admin_mode = self.disabled = self.pay_as_you_go = False
+            self.members.clear()
             self.customization.reset()
         if self.directory.is_first(self):
             self.directory.stop_others()
@@ -290,25 +297,31 @@ class Environment:
         """Return the user as whom an application or a person signs in; None where the environment has none."""
         rows = self.store.rows["systemuser"]
         wanted, name = (person.casefold(), "domainname") if person else (application, "applicationid")
+        is_partner = person in self.members.partners
+        if is_partner:
+            wanted = members.PARTNER
         values = rows.column_values(name)
         position = next((i for i in rows.live_positions() if values[i] == wanted), None)
         if position is None:
             return None
         user_id = rows.ids[position].decode()
         roles = user_role_names(self.store, user_id)
-        administrator = ADMINISTRATOR in roles.values()
+        administrator = is_partner or members.is_administrator(self.store, roles)
+        access_mode = int(rows.column_values("accessmode")[position] or 0)
         return Caller(
             user_id=user_id,
             business_unit_id=str(from_json(rows.fragment(position, "businessunitid"))),
             name=str(from_json(rows.fragment(position, "fullname"))),
             administrator=administrator,
-            roles=frozenset(roles.values()),
+            roles=frozenset(roles.values()) | ({"Delegated Admin"} if is_partner else set()),
+            access_mode=access_mode,
             teams=user_team_ids(self.store, user_id),
             privileges={} if administrator else self.privilege_cache.widest_masks(self.store, roles),
             disabled=bool(rows.column_values("isdisabled")[position]),
             licensed=not person
+            or self.pay_as_you_go
             or bool(rows.column_values("islicensed")[position])
-            or rows.column_values("accessmode")[position] == 1,
+            or access_mode in {members.ADMINISTRATIVE, members.DELEGATED},
         )
 
     def get_administrator(self) -> Caller:
@@ -323,11 +336,17 @@ class Environment:
             )
         return found
 
-    def save_person(self, person: Person, *, member: bool, licensed: bool, roles: list[str], disabled: bool) -> None:
-        """Add a person to the tenant, and as a user here where `member`, or change both. Raises ValueError."""
+    def save_person(self, person: Person, about: Membership) -> None:
+        """Add a person to the tenant, and as a user here where they are a member, or change both. Raises ValueError."""
         with self.lock:
             self.tenant.people[person.name] = person
-            if not member:
-                return
-            seed = Seed(self.store, self.clock, self.credentials.organization_id, self.tenant, self.name)
-            seed.add_member(person.name, licensed=licensed, disabled=disabled, roles=roles)
+            if about.member:
+                members.save(self.members, self._seed(), person.name, about)
+
+    def admit(self, person: str) -> None:
+        """Let in a person whose first call this may be: then their row, and those of their groups, come into being."""
+        if person in self.members.late or self.members.groups:
+            members.admit(self.members, self._seed(), person)
+
+    def _seed(self) -> Seed:
+        return Seed(self.store, self.clock, self.credentials.organization_id, self.tenant, self.name)

@@ -8,6 +8,7 @@ from connection_setup.connection import redirect_url
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import consent, preparation, steps, steps_table
+from connection_setup.provisioning.consent_action import consent_action, consent_link
 from connection_setup.provisioning.consent_form import permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
@@ -51,6 +52,7 @@ def build_page(
         "company": company,
         "crumbs": (Link(captions.TITLE, company_url("connection_setup:setup", company)),),
         "notices": _notices(connection, signed_in, purpose),
+        "actions": (consent_action(connection),),
     }
     if done and signed_in is not None:
         return Page(
@@ -73,7 +75,9 @@ def build_page(
         progress=Progress(
             "Waiting for the sign-in",
             f"It continues in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and from this site, "
-            "or sign in again below, in this window.",
+            "or sign in again below, in this window. If Microsoft's page itself shows an error, nothing comes back "
+            "here: for AADSTS50011 add the Redirect URL below to the registration, for AADSTS50105 have this person "
+            "assigned to the application.",
             poll_url=company_url("connection_setup:administrator", company),
         )
         if waiting
@@ -126,6 +130,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
                 hint="It must be listed under Authentication in the application's registration; otherwise Microsoft "
                 "refuses the sign-in.",
             ),
+            *filter(None, (consent_link(connection),)),
         ),
         gist=connection.environment_url.removeprefix("https://"),
         open=False,

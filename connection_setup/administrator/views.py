@@ -3,7 +3,9 @@
 from typing import TypeGuard
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render as render_template
 from django.urls import reverse
@@ -12,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import company_or_404
 from connection_setup import hooks
-from connection_setup.administrator import forms, page
+from connection_setup.administrator import consent_views, forms, page
 from connection_setup.certificate import views as certificate_views
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection.sign_in_redirect import allow_sign_in_redirect
@@ -31,6 +33,10 @@ from ui import render
 from ui.htmx import htmx_of
 from ui.links import company_url
 
+RETURNED = (
+    "code", "state", "error", "error_description", "session_state", "client_info", "admin_consent", "tenant", "scope",
+)  # fmt: skip
+"""What Microsoft's sign-in sends a browser back with."""
 WHILE_DISABLED = frozenset({"prepare", preparation.REDEPLOY})
 """The purposes whose steps are taken only while the connection is not enabled."""
 
@@ -68,31 +74,58 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(f"{here}?{again}")
     if purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
-    run = enabling.current_run(connection.company)
+    run, in_window = enabling.current_run(connection.company), request.POST.get("in_window") == "1"
     try:
         address = administrator_sign_in.begin(
             company=connection.company,
             user=request.user,
             session_key=_session_key(request),
             return_url=run.page_url if purpose == "prepare" and _waits_for_sign_in(run) else here,
-            in_window=request.POST.get("in_window") == "1",
+            in_window=in_window,
             purpose=purpose,
+            origin=redirect_url.begun_elsewhere(request, connection),
         )
     except (DataverseError, Refusal) as error:
+        if in_window:  # the page that opened the window tells it
+            return HttpResponseRedirect(company_url("connection_setup:administrator-window", connection.company))
         messages.error(request, f"The sign-in cannot begin. {error.user_message}")
         return HttpResponseRedirect(here)
     return HttpResponseRedirect(address)
 
 
+@login_not_required
+@sensitive_variables("returned")
+def signed_in(request: HttpRequest) -> HttpResponse:
+    """Take what Microsoft's sign-in sends the browser back with, and redirect to an address without it.
+
+    It is open to whoever comes, so that no page of signing in here carries the code in its own address.
+    """
+    returned = {name: request.GET[name] for name in RETURNED if name in request.GET}
+    sent, is_read = returned.get("state", ""), request.method in {"GET", "HEAD"}
+    elsewhere = administrator_sign_in.begun_at(sent) if is_read else ""
+    if elsewhere and elsewhere != redirect_url.origin_of(request):
+        return HttpResponseRedirect(f"{elsewhere}{redirect_url.PATH}?{urlencode(returned)}")
+    if is_read and "admin_consent" in returned:
+        return consent_views.came_back(request, returned)
+    if not request.user.is_authenticated:
+        administrator_sign_in.note_lost(sent)
+        messages.error(request, administrator_sign_in.LOST.user_message)
+        return HttpResponseRedirect(reverse(settings.LOGIN_URL))
+    return _take_sign_in(request, returned)
+
+
+vars(signed_in)["requires"] = Can.ADMINISTER  # of whoever is signed in; others are led to signing in, as everywhere
+
+
 @requires(Can.ADMINISTER)
 @require_safe
 @sensitive_variables("returned")
-def signed_in(request: HttpRequest) -> HttpResponse:
-    """Take the code that Microsoft's sign-in sends the browser back with, and redirect to an address without it."""
-    returned = {name: str(value) for name, value in request.GET.items()}
+def _take_sign_in(request: HttpRequest, returned: dict[str, str]) -> HttpResponse:
+    """Finish the sign-in that came back to somebody who is signed in here."""
     try:
         found = administrator_sign_in.finish(session_key=_session_key(request), user=request.user, returned=returned)
     except SignInError as error:
+        administrator_sign_in.note_lost(returned.get("state", ""))
         messages.error(request, error.user_message)
         return HttpResponseRedirect(reverse("ui:home"))
     if not may(request.user, Can.ADMINISTER, found.company):  # taken while the person was signing in

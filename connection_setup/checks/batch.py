@@ -99,17 +99,16 @@ def ask(client: BatchSender, who: WhoAmI, expected: Expectations, *, only: Colle
 
     Raises DataverseError where the request as a whole is refused.
     """
-    paths = _paths(who, expected)
-    asked = {name: path for name, path in paths.items() if only is None or _part_of(name) in only}
+    asked = {name: path for name, path in paths(who, expected).items() if only is None or _part_of(name) in only}
     results = client.batch([Request("GET", path) for path in asked.values()])
     return Answers(who, dict(zip(asked, results, strict=True)))
 
 
-def _paths(who: WhoAmI, expected: Expectations) -> dict[str, str]:
+def paths(who: WhoAmI, expected: Expectations) -> dict[str, str]:
     """Return what may be asked: name -> path below the Web API's address."""
     user = odata.key("systemusers", who.user_id)
     currency_column = odata.lookup("basecurrencyid")
-    paths = {
+    found = {
         "organization": f"organizations?$select=organizationid,name,languagecode,{currency_column}",
         "currencies": "transactioncurrencies?$select=transactioncurrencyid,isocurrencycode",
         "version": "RetrieveVersion()",
@@ -122,12 +121,12 @@ def _paths(who: WhoAmI, expected: Expectations) -> dict[str, str]:
     }  # fmt: skip
     if expected.team_id is not None:
         team = odata.key("teams", expected.team_id)
-        paths["team"] = f"{team}?$select=name,{odata.lookup('businessunitid')}"
-        paths["team roles"] = f"{team}/teamroles_association?$select=name"
+        found["team"] = f"{team}?$select=name,{odata.lookup('businessunitid')}"
+        found["team roles"] = f"{team}/teamroles_association?$select=name"
     if expected.business_unit_id is not None:
-        paths["unit"] = f"{odata.key('businessunits', expected.business_unit_id)}?$select=name,isdisabled"
-    paths |= {f"{READ} {name}": f"{name}?$select={key}&$top=1" for name, key in TABLES_READ.items()}
-    return paths | {
+        found["unit"] = f"{odata.key('businessunits', expected.business_unit_id)}?$select=name,isdisabled"
+    found |= {f"{READ} {name}": f"{name}?$select={key}&$top=1" for name, key in TABLES_READ.items()}
+    return found | {
         f"{DEFINE} {name}": f"EntityDefinitions(LogicalName='{name}')"
         "?$select=LogicalName,Privileges,ChangeTrackingEnabled"
         for name in tables_to_check(expected.tables)

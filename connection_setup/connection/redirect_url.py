@@ -7,6 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.http.request import validate_host
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -25,8 +26,28 @@ class InvalidRedirectUrl(NotUsable):
 
 
 def default_url() -> str:
-    """Return the Redirect URL of this site's own address."""
+    """Return the Redirect URL of this site's own address; on this machine that of localhost.
+
+    The portal takes http://localhost and refuses http://127.0.0.1 (Microsoft identity platform, "Redirect URI
+    restrictions"); a sign-in that comes back there is handed on to the address that it was begun at.
+    """
+    parts = urlsplit(settings.SITE_URL)
+    host = parts.hostname or ""
+    if host != "localhost" and parts.scheme == "http" and clouds.is_loopback(host) and _is_this_site("localhost"):
+        port = f":{parts.port}" if parts.port else ""
+        return f"http://localhost{port}{PATH}"
     return f"{settings.SITE_URL}{PATH}"
+
+
+def origin_of(request: HttpRequest) -> str:
+    """Return the origin that somebody opened this site at; its host is one of ALLOWED_HOSTS."""
+    return clouds.origin(f"{request.scheme}://{request.get_host()}")
+
+
+def begun_elsewhere(request: HttpRequest, connection: DataverseConnection) -> str:
+    """Return the origin a sign-in is begun at, where it is another than the Redirect URL's; "" where it is that one."""
+    here = origin_of(request)
+    return "" if here == clouds.origin(effective_url(connection)) else here[:MAX_LENGTH]
 
 
 def effective_url(connection: DataverseConnection) -> str:

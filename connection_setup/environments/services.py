@@ -59,11 +59,19 @@ def blocked_reason(connection: DataverseConnection) -> Refusal | None:
 
 
 def begin_sign_in(
-    *, company: Company, user: Any, session_key: str, return_url: str, tenant: str = "", in_window: bool = False
+    *,
+    company: Company,
+    user: Any,
+    session_key: str,
+    return_url: str,
+    tenant: str = "",
+    in_window: bool = False,
+    origin: str = "",
 ) -> str:
     """Begin the sign-in, and return the address to open.
 
-    tenant: an id or a domain, "" for that of whoever signs in; in_window: whether it happens in a window of its own.
+    tenant: an id or a domain, "" for that of whoever signs in; in_window: whether it happens in a window of its own;
+    origin: see sign_in.begin.
     Raises Refusal, CannotDecrypt, DataverseError.
     """
     if refusal := blocked_reason(state.connection_of(company)):
@@ -76,6 +84,7 @@ def begin_sign_in(
         in_window=in_window,
         purpose=sign_in.DISCOVER,
         tenant=tenant.strip(),
+        origin=origin,
     )
 
 

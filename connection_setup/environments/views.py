@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_or_404
-from connection_setup.connection import state
+from connection_setup.connection import redirect_url, state
 from connection_setup.connection.sign_in_redirect import allow_sign_in_redirect
 from connection_setup.environments import forms, page
 from connection_setup.environments import services as environments
@@ -55,6 +55,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     form = forms.TenantForm(request.POST)
     if not form.is_valid():
         return _render(request, connection, form)
+    in_window = request.POST.get("in_window") == "1"
     try:
         address = environments.begin_sign_in(
             company=connection.company,
@@ -62,9 +63,12 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
             session_key=_session_key(request),
             return_url=here,
             tenant=form.cleaned_data["tenant"],
-            in_window=request.POST.get("in_window") == "1",
+            in_window=in_window,
+            origin=redirect_url.begun_elsewhere(request, connection),
         )
     except (DataverseError, Refusal) as error:
+        if in_window:  # the page that opened the window tells it
+            return HttpResponseRedirect(company_url("connection_setup:administrator-window", connection.company))
         messages.error(request, f"The sign-in cannot begin. {error.user_message}")
         return HttpResponseRedirect(here)
     return HttpResponseRedirect(address)

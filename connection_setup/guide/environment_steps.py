@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponseRedirect
 
+from connection_setup.connection import redirect_url
 from connection_setup.connection import settings as connection_settings
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
@@ -16,16 +17,23 @@ from connection_setup.guide.forms import EnvironmentForm, SignInForm
 from connection_setup.guide.links import step_url
 from connection_setup.models import AdministratorSignIn
 from connection_setup.provisioning import sign_in
-from connection_setup.setup.forms import SECRETS
+from connection_setup.provisioning.consent_action import consent_action
 from core.refusals import Refusal
 from dataverse.errors import DataverseError
+from dataverse.sign_in_rules import GRANT_CONSENT
 from ui.kit import Action, FastTab, Field, Notice, Progress, Question
+from ui.links import company_url
 
 SIGN_IN, ENVIRONMENT = "sign-in", "environment"
 WITHOUT_SIGN_IN = "without-sign-in"
 """Confirmed where somebody continues without an administrator: the environment is prepared already."""
 OTHER_ENVIRONMENT = "other"
-ASKED_AT_ENVIRONMENT = "The step Environment asks for it: leave the address as it is here, and change it there."
+PAGE_SAYS = (
+    "If Microsoft's page itself shows an error, nothing comes back here. AADSTS50194: enter Administrator's tenant "
+    "below, or make the registration multi-tenant. AADSTS50011: add the Redirect URL to the registration. "
+    "AADSTS50105: have this person assigned to the application."
+)
+"""What Microsoft's page shows and never tells an application."""
 STATE_SENTENCES = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
 
 
@@ -52,6 +60,10 @@ def _environment_done(situation: Situation) -> bool:
 # -- sign in ----------------------------------------------------------------------------------------------------------
 
 _SIGN_IN_HEADING = "Who administers the environment?"
+TENANT_NEEDED = (
+    "Its ID or domain. It may stay empty only where the registration is multi-tenant: one for a single tenant is "
+    "refused on Microsoft's page with AADSTS50194."
+)
 
 
 def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: str = "") -> StepContent:
@@ -75,13 +87,16 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         )
     waiting = found is not None and not found.problem
     problem = problem or (found.problem_text if found is not None else "")
-    notices = (Notice(problem, "bad", title="The sign-in did not work."),) if problem else ()
+    consent = (consent_action(connection, back=here),) if GRANT_CONSENT in problem else ()
+    notices = (Notice(problem, "bad", title="The sign-in did not work.", actions=consent),) if problem else ()
     form = form or SignInForm(initial={"environment_url": connection.environment_url})
+    if not connection.tenant_id:
+        form.fields["tenant"].help_text = TENANT_NEEDED
     return StepContent(
         _SIGN_IN_HEADING,
         (
-            "An administrator of the environment signs in here once, with a licence for Dataverse and the security "
-            f"role System Administrator. {settings.PRODUCT_NAME} then finds the environments this account may work in.",
+            "An administrator of the environment signs in here once, with the security role System Administrator, its "
+            f"own or a team's. {settings.PRODUCT_NAME} then finds the environments this account may work in.",
         ),
         (FastTab("sign-in", "", tuple(Field(form_field=form[name]) for name in form.fields)),),
         notices,
@@ -104,7 +119,7 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         progress=Progress(
             "Waiting for the sign-in",
             f"It continues in another window. If you see none, pop-ups are blocked: allow them from {SIGN_IN_HOST} and "
-            "from this site, or choose Sign in in this window.",
+            f"from this site, or choose Sign in in this window. {PAGE_SAYS}",
             poll_url=here,
         )
         if waiting
@@ -139,12 +154,9 @@ def take_sign_in(situation: Situation) -> StepOutcome:
     if typed != connection.environment_url:
         address_form = EnvironmentForm({**request.POST.dict(), "replace": "yes"}, connection=connection)
         if not save_form(situation, address_form):
-            for name, errors in address_form.errors.items():
-                form.add_error(
-                    "environment_url",
-                    [f"{error} {ASKED_AT_ENVIRONMENT if name in SECRETS else ''}".strip() for error in errors],
-                )
+            form.take_errors(address_form)
             return show_sign_in(situation, form)
+    in_window = request.POST.get("in_window") == "1"
     try:
         address = environments.begin_sign_in(
             company=situation.company,
@@ -152,9 +164,12 @@ def take_sign_in(situation: Situation) -> StepOutcome:
             session_key=session,
             return_url=step_url(situation.company, SIGN_IN),
             tenant=form.cleaned_data["tenant"] or connection.tenant_id,
-            in_window=request.POST.get("in_window") == "1",
+            in_window=in_window,
+            origin=redirect_url.begun_elsewhere(request, connection),
         )
     except (DataverseError, Refusal) as error:
+        if in_window:  # the page that opened the window tells it
+            return HttpResponseRedirect(company_url("connection_setup:administrator-window", situation.company))
         return show_sign_in(situation, form, f"The sign-in cannot begin. {error.user_message}")
     return HttpResponseRedirect(address)
 

@@ -80,8 +80,8 @@ def show_before(situation: Situation) -> StepContent:
                         ),
                         (
                             "An administrator of the environment",
-                            "This person signs in once. The account needs a licence for Dataverse and the security "
-                            "role System Administrator.",
+                            "This person signs in once. The account needs the security role System Administrator, "
+                            "its own or a team's.",
                         ),
                         (
                             f"The local currency {company.currency_code}",

@@ -6,7 +6,7 @@ from django import forms
 
 from connection_setup.models import OwnershipModel
 from connection_setup.secrets import credentials
-from connection_setup.setup.forms import SettingsForm
+from connection_setup.setup.forms import SECRETS, SettingsForm
 from core.refusals import Refusal
 
 APPLICATION_FIELDS = (
@@ -77,6 +77,14 @@ class SignInForm(forms.Form):
         help_text="Needed only for an environment of another tenant than the application's: its ID or domain.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+
+    def take_errors(self, other: EnvironmentForm) -> None:
+        """Show what another form refused of the address; the secret that another address needs is asked for here."""
+        for name, errors in other.errors.items():
+            if name in SECRETS:
+                self.fields[name] = other.fields[name]
+                self.fields[name].help_text = "Another address needs it once more, so that it is sent nowhere unseen."
+            self.add_error(name if name in self.fields else "environment_url", list(errors))
 
 
 class OwnershipForm(forms.Form):

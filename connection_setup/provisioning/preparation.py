@@ -10,7 +10,17 @@ from typing import Any
 from connection_setup import hooks
 from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import languages, role, sign_in, solution, steps, tables, team_members, verification
+from connection_setup.provisioning import (
+    administrators,
+    languages,
+    role,
+    sign_in,
+    solution,
+    steps,
+    tables,
+    team_members,
+    verification,
+)  # fmt: skip
 from connection_setup.provisioning.client import Definer
 from connection_setup.provisioning.languages import Languages
 from connection_setup.provisioning.settling import Blocked, Settling
@@ -67,7 +77,7 @@ class Preparation:
 
 
 def _administrator(work: Preparation) -> Result:
-    return Result(f"{solution.require_administrator(work.client)} is licensed and a System Administrator.")
+    return administrators.check_administrator(work.client, work.signed_in.name)
 
 
 def _customizations(work: Preparation) -> Result:

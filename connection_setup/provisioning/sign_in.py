@@ -6,6 +6,7 @@ nonce and code verifier belong to this one sign-in (dataverse.person_sign_in).
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from connection_setup.connection import clients, redirect_url, state
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
+from connection_setup.secrets import credentials as credentials_of
 from connection_setup.secrets.sealing import seal, unseal
 from core.refusals import Refusal
 from dataverse import clouds, discovery, person_sign_in
@@ -29,6 +31,12 @@ CERTIFICATE = "certificate"
 """Purpose of a sign-in that moves the connection to a certificate (preparation.CERTIFICATE_STEPS)."""
 DISCOVER = "discover"
 """Purpose of a sign-in that looks for environments; no steps follow it."""
+CONSENT = "consent"
+"""Purpose of an administrator's consent for the whole tenant, which is no sign-in here."""
+LOST = SignInError(
+    "The sign-in came back to a browser that is not signed in here, or no longer, so it was not accepted.",
+    "Begin it again; if that does not help, open this site at the address of its Redirect URL.",
+)
 UNKNOWN_SIGN_IN = (
     "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so it "
     "was not accepted.",
@@ -49,35 +57,119 @@ def begin(
     in_window: bool = False,
     purpose: str = "prepare",
     tenant: str = "",
+    origin: str = "",
 ) -> str:
     """Begin a sign-in for the company's settings; return the address at Microsoft to open.
 
     purpose: one of preparation.PURPOSES, or DISCOVER, which needs no Environment URL and takes another `tenant` than
-    that of the settings. Raises Refusal (nothing to sign in to, the secret cannot be opened), DataverseError.
+    that of the settings. origin: where it is begun (redirect_url.begun_elsewhere). Begun from a window, what does not
+    work is stored for the page that opened it. Raises
+    Refusal (nothing to sign in to, the secret cannot be opened), DataverseError.
     """
     connection = state.connection_of(company)
+    made = AdministratorSignIn(
+        company=company,
+        user=user,
+        session=_digest(session_key),
+        environment_url=connection.environment_url,
+        tenant=tenant,
+        credential_version=connection.credential_version,
+        in_window=in_window,
+        return_url=return_url,
+        origin=origin,
+        purpose=purpose,
+    )
+    try:
+        started = _start(connection, purpose, tenant)
+    except (DataverseError, Refusal) as error:
+        if in_window:
+            made.set_problem(error, prefix="The sign-in cannot begin.")
+            _store(made, secrets.token_urlsafe(32), session_key)
+        raise
+    made.sealed = seal(json.dumps(started.flow))
+    _store(made, str(started.flow["state"]), session_key)
+    return started.address
+
+
+def _start(connection: DataverseConnection, purpose: str, tenant: str) -> person_sign_in.Started:
+    """Return the address to open, and the flow to keep. Raises Refusal, DataverseError."""
     credentials, environment = _credentials_for(connection, purpose, tenant)
     resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
-    started = person_sign_in.begin(
+    return person_sign_in.begin(
         credentials, environment, redirect_url=redirect_url.effective_url(connection), resource=resource
     )
+
+
+def _store(made: AdministratorSignIn, sent: str, session_key: str) -> None:
+    """Store a sign-in by the state that was sent along, in place of the session's earlier one."""
+    made.state = _digest(sent)
     with transaction.atomic():
         drop_expired(timezone.now())
-        _sign_ins(company, session_key).delete()
-        AdministratorSignIn.objects.create(
-            company=company,
-            user=user,
-            state=_digest(str(started.flow["state"])),
-            session=_digest(session_key),
-            environment_url=connection.environment_url,
-            tenant=tenant,
-            credential_version=connection.credential_version,
-            in_window=in_window,
-            return_url=return_url,
-            purpose=purpose,
-            sealed=seal(json.dumps(started.flow)),
-        )
-    return started.address
+        _sign_ins(made.company, session_key).delete()
+        made.save()
+
+
+def begun_at(sent: str) -> str:
+    """Return where the sign-in with this state was begun, if not at the Redirect URL's origin; else ""."""
+    if not sent:
+        return ""
+    found = AdministratorSignIn.objects.filter(state=_digest(sent), began_at__gt=timezone.now() - RETURN_WITHIN)
+    return found.values_list("origin", flat=True).first() or ""
+
+
+def note_lost(sent: str) -> None:
+    """Tell the page that waits for the sign-in with this state that it came back to a browser not signed in here."""
+    waiting = AdministratorSignIn.objects.filter(state=_digest(sent), signed_in_at=None, problem="").exclude(sealed=b"")
+    if sent and waiting.exists():
+        waiting.update(problem=LOST.message, problem_fix=LOST.fix, sealed=b"")
+
+
+def begin_consent(*, company: Company, user: Any, session_key: str, return_url: str, origin: str = "") -> str:
+    """Begin an administrator's consent for the whole tenant; return the address at Microsoft to open.
+
+    Raises ConfigurationError where the settings name no tenant, Refusal.
+    """
+    connection = state.connection_of(company)
+    sent = secrets.token_urlsafe(32)
+    address = consent_address(connection, sent)
+    AdministratorSignIn.objects.create(
+        company=company,
+        user=user,
+        state=_digest(sent),
+        session=_digest(session_key),
+        credential_version=connection.credential_version,
+        return_url=return_url,
+        origin=origin,
+        purpose=CONSENT,
+    )
+    return address
+
+
+def consent_address(connection: DataverseConnection, sent: str = "") -> str:
+    """Return the address at Microsoft where an administrator consents for the tenant. Raises ConfigurationError.
+
+    sent: the state that comes back; "" for a link that is passed on, whose answer no browser waits for.
+    """
+    return person_sign_in.consent_address(
+        clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
+        credentials_of.client_id(connection),
+        clouds.origin(connection.environment_url),
+        redirect_url=redirect_url.effective_url(connection),
+        state=sent,
+    )
+
+
+def take_consent(*, session_key: str, user: Any, sent: str) -> AdministratorSignIn | None:
+    """Return the consent that this session began with this state, once; None for any other."""
+    found = (
+        AdministratorSignIn.objects.select_related("company")
+        .filter(state=_digest(sent), session=_digest(session_key), purpose=CONSENT)
+        .filter(user=user, began_at__gt=timezone.now() - SIGN_IN_LIFETIME)
+        .first()
+    )
+    if found is not None:
+        AdministratorSignIn.objects.filter(state=found.state).delete()
+    return found
 
 
 def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> AdministratorSignIn:
@@ -85,13 +177,17 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
 
     Raises SignInError when they belong to no sign-in of this session.
     """
-    found = AdministratorSignIn.objects.select_related("company").filter(
-        state=_digest(returned.get("state", "")),
-        session=_digest(session_key),
-        user=user,
-        signed_in_at=None,
-        problem="",
-        began_at__gt=timezone.now() - RETURN_WITHIN,
+    found = (
+        AdministratorSignIn.objects.select_related("company")
+        .filter(
+            state=_digest(returned.get("state", "")),
+            session=_digest(session_key),
+            user=user,
+            signed_in_at=None,
+            problem="",
+            began_at__gt=timezone.now() - RETURN_WITHIN,
+        )
+        .exclude(purpose=CONSENT)
     )
     waiting = found.first()
     # Accepted once: of two that come back with the same state only one changes the row.
@@ -127,7 +223,11 @@ def current(company: Company, session_key: str | None, *, discovering: bool = Fa
     if not session_key:
         return None
     found = (
-        _sign_ins(company, session_key).filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME).order_by("-pk").first()
+        _sign_ins(company, session_key)
+        .filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME)
+        .exclude(purpose=CONSENT)
+        .order_by("-pk")
+        .first()
     )
     if found is None or (found.purpose == DISCOVER) is not discovering:
         return None

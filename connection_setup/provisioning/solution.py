@@ -25,30 +25,6 @@ NON_INTERACTIVE = 4
 _first = first_row
 
 
-# -- who signed in ---------------------------------------------------------------------------------
-
-
-def require_administrator(client: Definer) -> str:
-    """Return the name of who signed in. Raises ConfigurationError without a licence or System Administrator."""
-    me = client.who_am_i()
-    row = _first(client, "systemusers", ["fullname", "islicensed", "domainname"], odata.eq("systemuserid", me.user_id))
-    name = str((row or {}).get("domainname") or (row or {}).get("fullname") or "You")
-    if row is None or not row.get("islicensed"):
-        raise ConfigurationError(
-            f"{name} has no licence for Dataverse, so nothing can be prepared as this user.",
-            "Assign a licence in the Microsoft 365 admin center, or sign in as another administrator.",
-            reason="denied",
-        )
-    roles = client.first_page(f"{odata.key('systemusers', me.user_id)}/systemuserroles_association", select=["name"])
-    if not any(one["name"] == "System Administrator" for one in roles.rows):
-        raise ConfigurationError(
-            f"{name} is not assigned the security role System Administrator, which preparing an environment needs.",
-            "Assign it in the Power Platform admin center, or sign in as another administrator.",
-            reason="denied",
-        )
-    return name
-
-
 # -- the solution ---------------------------------------------------------------------------------
 
 

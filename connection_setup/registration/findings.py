@@ -50,12 +50,15 @@ def redirect(url: str, seen_at: str) -> Finding:
             f"{here} is not an https address, and Microsoft's sign-in returns to no other, except on this machine.",
             "Put a proxy that speaks HTTPS in front of this site, and set SITE_URL to its address.",
         )
-    if seen_at and clouds.origin(seen_at) != here:
+    if parts.scheme == "http" and parts.hostname not in {"localhost", None}:
         return Finding(
             "warning",
-            f"You opened this site as {seen_at}, but the sign-in returns to {here}, where you may not be signed in.",
-            "Open the site at that address, or set SITE_URL (or Redirect URL) to the address that people use.",
+            f"The portal does not take {here}: of addresses with http it takes localhost alone.",
+            "Leave Redirect URL empty, which takes localhost, or write the address into the registration's manifest "
+            "(replyUrlsWithType).",
         )
+    if seen_at and clouds.origin(seen_at) != here:
+        return Finding("ok", f"You opened this site as {seen_at}. The sign-in returns to {here} and is handed on.")
     return Finding("ok", "It is this site's own address, and https or on this machine.")
 
 

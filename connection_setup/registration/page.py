@@ -208,7 +208,7 @@ def _connection_tabs(connection: DataverseConnection, findings: Mapping[str, Fin
             Field(
                 "Sign in",
                 Link("Prepare the Environment", company_url("connection_setup:administrator", connection.company)),
-                hint="As an administrator with a licence for Dataverse and the security role System Administrator. "
+                hint="As an administrator with the security role System Administrator, its own or a team's. "
                 "Consent on behalf of your organization. This creates the application's own user, which needs no "
                 "licence.",
             ),

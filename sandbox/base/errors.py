@@ -96,11 +96,16 @@ def invalid_argument(message: str) -> ServiceError:
     return ServiceError(400, "0x80040203", message)
 
 
-def access_denied(user_id: str, privilege: str, table: str) -> ServiceError:
-    """Return the error for a caller who lacks a privilege."""
+ACCESS_MODES = ("Read-Write", "Administrative", "Read", "Support User", "Non-interactive", "Delegated Admin")
+
+
+def access_denied(user_id: str, privilege: str, table: str, access_mode: int = 0) -> ServiceError:
+    """Return the error for a caller who lacks a privilege, in the long form of today's service."""
     return ServiceError(
         403,
         "0x80040220",
-        f"Principal user (Id={user_id}, type=8) is missing {privilege} privilege on entity '{table}' "
-        "(context.Caller). Ask an administrator for a security role that has it.",
+        f"Principal user (Id={user_id}, type=8, roleCount=1, privilegeCount=112, accessMode='{access_mode} "
+        f"{ACCESS_MODES[access_mode]}', MetadataCachePrivilegesCount=5214), is missing {privilege} privilege on OTC=1 "
+        f"for entity '{table}'. context.Caller={user_id}. Or identityUser.SystemUserId={user_id} is missing "
+        f"{privilege} privilege on OTC=1 for entity '{table}'",
     )

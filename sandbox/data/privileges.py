@@ -14,6 +14,8 @@ from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.data.writing import Caller
 from sandbox.metadata.model import Table
 
+ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
+"""Template of the System Administrator role, the same in every environment and language."""
 RIGHTS = {  # action -> the access right's name and value
     "create": ("Create", 32),
     "read": ("Read", 1),
@@ -46,6 +48,12 @@ def privilege_name(action: str, table: Table) -> str:
     """Return the name of a privilege, as prvReadAccount."""
     return f"prv{RIGHTS[action][0]}{_RENAMED.get(table.name, table.schema_name)}"
 
+
+_ADMINISTRATION = frozenset({
+    "organization", "businessunit", "systemuser", "team", "role", "roleprivileges", "privilege", "transactioncurrency",
+    "solution", "publisher",
+})  # fmt: skip
+"""What a user of access mode Administrative reaches: settings and customization, but no customer data."""
 
 _RENAMED = {"systemuser": "User"}
 """Table -> its name in its privileges, where that is another."""
@@ -166,7 +174,7 @@ def change_role(store: Store, role_id: str, action: str, body: Mapping[str, Any]
     """Carry out AddPrivilegesRole, ReplacePrivilegesRole or RemovePrivilegeRole. Raises ServiceError."""
     rows = store.rows["role"]
     position = rows.index[role_id.encode()]
-    if from_json(rows.fragment(position, "roletemplateid")):
+    if from_json(rows.fragment(position, "roletemplateid")) == ADMINISTRATOR_TEMPLATE:
         raise ServiceError(400, "0x80041d50", "The System Administrator role can't be changed.")
     root = root_role_id(store, role_id)
     if action == "RemovePrivilegeRole":
@@ -255,8 +263,8 @@ def require_privilege(caller: Caller, action: str, table: Table) -> int:
     if not caller.roles:
         raise ServiceError(403, "0x80042f09", f"The user with id {caller.user_id} has not been assigned any roles.")
     found = depth_mask(caller, action, table)
-    if not found:
-        raise access_denied(caller.user_id, privilege_name(action, table), table.name)
+    if not found or (caller.access_mode == 1 and table.name not in _ADMINISTRATION):
+        raise access_denied(caller.user_id, privilege_name(action, table), table.name, caller.access_mode)
     return found
 
 

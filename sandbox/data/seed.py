@@ -11,8 +11,8 @@ from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.identity.tenant import Tenant
 from sandbox.metadata import integration
 
-ROLE_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
-"""Template of the System Administrator role, the same in every environment."""
+TEMPLATES = {ADMINISTRATOR: privileges.ADMINISTRATOR_TEMPLATE, BASIC: "236750cd-45ae-4939-ab12-b24b920ced93"}
+"""Templates of roles, the same in every environment and language."""
 
 CURRENCIES = {
     "USD": ("US Dollar", "$", "1"),
@@ -124,8 +124,8 @@ class Seed:
             privileges.add_table_privileges(self.store, table, self.transaction)
             web_hooks.add_message_filters(self.store, table, self.transaction)
         privileges.add_metadata_privileges(self.store, self.transaction)
-        self._add_role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
-        self._add_role(BASIC)
+        self._add_role(ADMINISTRATOR, roletemplateid=TEMPLATES[ADMINISTRATOR])
+        self._add_role(BASIC, roletemplateid=TEMPLATES[BASIC])
         self._grant(BASIC, ("account", "contact"), tuple(privileges.RIGHTS), "Basic")
         self._grant(BASIC, _READ_BY_ALL, ("read",), "Global")
         self._grant(BASIC, ("transactioncurrency",), ("append_to",), "Global")
@@ -161,6 +161,7 @@ class Seed:
         *,
         licensed: bool = True,
         disabled: bool = False,
+        access_mode: int = 0,
     ) -> None:
         self.people_names.append(mail)
         self.add(
@@ -175,7 +176,7 @@ class Seed:
             businessunitid=self.unit_id,
             organizationid=str(self.organization_id),
             azureactivedirectoryobjectid=self.tenant.object_id(mail),
-            accessmode=0,
+            accessmode=access_mode,
             caltype=7,
             islicensed=licensed,
             isdisabled=disabled,
@@ -183,31 +184,47 @@ class Seed:
             issyncwithdirectory=True,
         )
 
-    def add_member(self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str]) -> None:
-        """Add a person of the tenant as a user, or change that user. Raises ValueError for an unknown role."""
-        users, known = self.store.rows["systemuser"], self.store.rows["role"]
+    def role_ids(self, roles: Iterable[str]) -> set[str]:
+        """Return the ids of roles in the root unit, by their names of now or of an English environment, or ids.
+
+        Raises ValueError for a role there is not.
+        """
+        known = self.store.rows["role"]
         values, units = known.column_values("name"), known.column_values("businessunitid")
+        templates = known.column_values("roletemplateid")
         self.unit_id = root_unit_id(self.store).decode()
-        ids = {
-            str(values[position]): known.ids[position].decode()
-            for position in known.live_positions()
-            if units[position] == self.unit_id
-        }
-        wanted = {ids.get(role.casefold()) or role for role in roles}
+        ids: dict[str, str] = {}
+        by_template: dict[str, str] = {}
+        for position in known.live_positions():
+            if units[position] == self.unit_id:
+                ids[str(values[position])] = by_template[str(templates[position])] = known.ids[position].decode()
+        english = {name.casefold(): by_template.get(template) for name, template in TEMPLATES.items()}
+        wanted = {ids.get(role.casefold()) or english.get(role.casefold()) or role for role in roles}
         unknown = [role for role in wanted if role not in ids.values()]
         if unknown:
             raise ValueError(f"There is no role '{unknown[0]}'.")
+        return wanted
+
+    def add_member(
+        self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str], access_mode: int = 0
+    ) -> None:
+        """Add a person of the tenant as a user, or change that user. Raises ValueError for an unknown role."""
+        wanted = self.role_ids(roles)
+        users = self.store.rows["systemuser"]
         names = users.column_values("domainname")
         position = next((i for i in users.live_positions() if names[i] == name.casefold()), None)
         if position is None:
             row_id = self.row_id(f"member {name}")
-            self._add_user(row_id, name.partition("@")[0].capitalize(), "Member", "", name, licensed=licensed,
-                       disabled=disabled)  # fmt: skip
+            first = name.partition("@")[0].capitalize()
+            self._add_user(
+                row_id, first, "Member", "", name, licensed=licensed, disabled=disabled, access_mode=access_mode
+            )
         else:
             row_id = users.ids[position].decode()
             row = {**users.fragments(position), "islicensed": b"false", "isdisabled": b"false"}
             row |= {"islicensed": b"true"} if licensed else {}
             row |= {"isdisabled": b"true"} if disabled else {}
+            row |= {"accessmode": b"%d" % access_mode}
             self.store.update("systemuser", position, row, self.transaction)
         for pair in list(self.store.links.get("systemuserroles", ())):
             if pair[1] == row_id and pair[0] not in wanted:

@@ -40,6 +40,7 @@ class Caller:
     roles: frozenset[str]
     disabled: bool = False
     licensed: bool = True
+    access_mode: int = 0
     teams: frozenset[str] = frozenset()
     privileges: Mapping[str, int] = field(default_factory=dict)
     """Privilege id -> depth mask; empty for administrators, who need none."""

@@ -22,7 +22,11 @@ _LEEWAY_S = 300
 
 
 class BadAssertion(Exception):
-    """An assertion does not prove who the application is; the text says why."""
+    """An assertion is not acceptable; the text says why, `reason` names it as the service does where it does."""
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class ExpiredCertificate(BadAssertion):
@@ -93,7 +97,9 @@ def _find_certificate(header: dict[str, Any], certificates: Sequence[str]) -> x5
                 found = x509.load_pem_x509_certificate(pem.encode())
                 if found.fingerprint(algorithm) == wanted:
                     return found
-            raise BadAssertion(f"no certificate with the thumbprint {wanted.hex().upper()} is registered")
+            raise BadAssertion(
+                f"no certificate with the thumbprint {wanted.hex().upper()} is registered", "not registered"
+            )
     raise BadAssertion("its header names no certificate")
 
 
@@ -111,4 +117,4 @@ def _verify_signature(token: SignedToken, certificate: x509.Certificate) -> None
     try:
         key.verify(token.signature, token.signed, chosen, hashes.SHA256())
     except InvalidSignature:
-        raise BadAssertion("its signature is not that of the certificate's key") from None
+        raise BadAssertion("its signature is not that of the certificate's key", "other key") from None

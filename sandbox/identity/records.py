@@ -17,7 +17,12 @@ class Secret:
 
 @dataclass(slots=True)
 class Application:
-    """A registered application. `certificates` are PEM texts; `consented`: an administrator consented for everyone."""
+    """A registered application. `certificates` are PEM texts; `consented`: an administrator consented for everyone.
+
+    `multi_tenant`: people of other tenants may sign in, and "organizations" is answered. `public_client`: "Allow public
+    client flows", which the legacy password needs. `strict_redirects`: an address on this machine counts only where it
+    is registered. `assigned`: the people who may sign in; None for everybody.
+    """
 
     client_id: str
     name: str
@@ -26,16 +31,24 @@ class Application:
     certificates: list[str] = field(default_factory=list)
     consented: bool = True
     disabled: bool = False
+    multi_tenant: bool = True
+    public_client: bool = True
+    strict_redirects: bool = False
+    assigned: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of the tenant, who signs in with a password; `second_factor`: not with a password alone."""
+    """A person of the tenant, who signs in with a password; `second_factor`: not with a password alone.
+
+    `directory_administrator`: may consent for everyone.
+    """
 
     name: str
     password: str
     disabled: bool = False
     second_factor: bool = False
+    directory_administrator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +85,18 @@ class SignInError(Exception):
         self.number = number
         self.text = text
 
+    def description(self) -> str:
+        """Return the text with its number, as a redirect carries it."""
+        return f"AADSTS{self.number}: {self.text}"
+
     def body(self) -> bytes:
         """Return the JSON document of this error."""
         now = datetime.now(UTC)
         trace, correlation = str(uuid4()), str(uuid4())
         stamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
         description = (
-            f"AADSTS{self.number}: {self.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+            f"AADSTS{self.number}: {self.text}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\n"
+            f"Timestamp: {stamp}"
         )
         return msgspec.json.encode(
             {

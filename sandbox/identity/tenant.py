@@ -12,6 +12,7 @@ import msgspec
 
 from sandbox.base.clock import Clock
 from sandbox.identity import client_assertion
+from sandbox.identity.policy import KEY_REASONS, TOKEN, Policy, Refusal
 from sandbox.identity.records import Application, Code, Grant, Person, SignInError
 from sandbox.identity.signing import TokenSigner, encode_base64url
 
@@ -52,6 +53,7 @@ class Tenant:
         self._tokens: dict[str, Grant] = {}
         self._refresh_tokens: dict[str, _RefreshToken] = {}
         self.consents: set[tuple[str, str]] = set()
+        self.policy = Policy()
         self._lock = threading.Lock()
         self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
 
@@ -120,17 +122,23 @@ class Tenant:
                 7000112,
                 f"Application '{client_id}'({application.name}) is disabled.",
             )
-        if kind == "password":
+        if refusal := self.policy.take(TOKEN):
+            raise refusal
+        if kind == "password" and application.public_client:
             return self._issue_by_password(form, application, origin)
         if "client_assertion" in form:
             self._check_assertion(application, form, f"{origin}/{self.id}/oauth2/v2.0/token")
         else:
             self._check_secret(application, form.get("client_secret", ""))
+        if kind == "password":
+            return self._issue_by_password(form, application, origin)
         if kind == "authorization_code" and self.redeem is not None:
             return self._issue_by_code(self.redeem(form, application), application, form, origin)
         if kind == "refresh_token":
             return self._issue_by_refresh_token(form, application, origin)
         audience = self._check_audience(form.get("scope", ""), origin)
+        if not form.get("scope", "").endswith("/.default"):
+            raise Refusal(1002012, TOKEN).sign_in_error()
         return self._issue(
             Grant(audience, self.clock.now() + TOKEN_LIFETIME_S, application=client_id, tenant=self.id),
             {"appid": client_id},
@@ -161,6 +169,7 @@ class Tenant:
                 "Due to a configuration change made by your administrator, or because you moved to a new location, "
                 "you must use multi-factor authentication to access this resource.",
             )
+        self.require_assigned(application, person)
         if not self.has_consent(application, person.name):
             raise SignInError(
                 400,
@@ -175,6 +184,12 @@ class Tenant:
     def has_consent(self, application: Application, person: str) -> bool:
         """Return whether an administrator for everyone, or the person, consented to the application."""
         return application.consented or (application.client_id, person) in self.consents
+
+    @staticmethod
+    def require_assigned(application: Application, person: Person) -> None:
+        """Raise SignInError where the application is for other people alone."""
+        if application.assigned is not None and person.name not in application.assigned:
+            raise Refusal(50105, TOKEN).sign_in_error()
 
     @staticmethod
     def require_enabled(person: Person) -> None:
@@ -313,13 +328,7 @@ class Tenant:
                 now=self.clock.moment(),
             )
         except client_assertion.ExpiredCertificate:
-            raise SignInError(
-                401,
-                "invalid_client",
-                700027,
-                "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
-                "new certificate for the application.",
-            ) from None
+            raise SignInError(401, "invalid_client", 700027, KEY_REASONS["expired"]) from None
         except client_assertion.OutsideValidity as error:
             raise SignInError(
                 401, "invalid_client", 700024, f"Client assertion is not within its valid time range: {error}."
@@ -329,8 +338,7 @@ class Tenant:
                 401,
                 "invalid_client",
                 700027,
-                f"Client assertion failed signature validation: {error}. Register the certificate for the application "
-                f"'{application.client_id}', or sign with the key of one that is registered.",
+                KEY_REASONS.get(error.reason) or f"Client assertion failed signature validation: {error}.",
             ) from None
 
     def _issue(self, grant: Grant, claims: Mapping[str, Any]) -> bytes:

@@ -112,6 +112,7 @@ def _build_systemuser() -> Table:
         "6=Device Essential; 7=Enterprise; 8=Device Enterprise; 9=Sales; 10=Service; 11=Field Service; "
         "12=Project Service"
     )
+    modes = "0=Read-Write; 1=Administrative; 2=Read; 3=Support User; 4=Non-interactive; 5=Delegated Admin"
     invitations = (
         "0=Invitation Not Sent; 1=Invited; 2=Invitation Near Expired; 3=Invitation Expired; 4=Invitation Accepted; "
         "5=Invitation Rejected; 6=Invitation Revoked"
@@ -150,7 +151,7 @@ OrganizationId | g * | Organization
 ApplicationId | g + | Application ID
 ApplicationIdUri | s1024 + | Application ID URI
 AzureActiveDirectoryObjectId | g + | Azure AD Object ID
-AccessMode | p 0=Read-Write; 1=Administrative; 2=Read; 3=Support User; 4=Non-interactive | Access Mode
+AccessMode | p {modes} | Access Mode
 CALType | p {licences} | License Type
 UserLicenseType | i | User License Type
 IsLicensed | b No/Yes * | User Licensed

@@ -1,7 +1,7 @@
 """Answers requests: sign-in, control calls, global discovery, and the Web API with its checks in order."""
 
 import time
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 from uuid import uuid4
 
 import msgspec
@@ -14,12 +14,10 @@ from sandbox.base.limits import retry_after_s
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
-from sandbox.identity import client_authentication
 from sandbox.identity.records import Grant, SignInError
-from sandbox.identity.sign_in import SignIn
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.paths import path_shape, strip_root
-from sandbox.service import discovery, wire
+from sandbox.service import browser_pages, discovery, wire
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, ConnectionFault
 from sandbox.webapi.context import Context, Operation
@@ -62,6 +60,7 @@ class Application:
             "oauth2/token",
             "oauth2/authorize",
             "discovery/v2.0/keys",
+            "v2.0/adminconsent",
         }
         if rest not in known:
             return Response(
@@ -87,8 +86,8 @@ class Application:
                 return _complete_headers(Response(200, tenant.issue_token(form, request.origin)))
             if rest == "discovery/v2.0/keys":
                 return _complete_headers(Response(200, tenant.public_keys()))
-            if rest in {"oauth2/v2.0/authorize", "oauth2/authorize"}:
-                return self._answer_authorize(request, directory.sign_ins[tenant.id], older=older)
+            if rest in {"oauth2/v2.0/authorize", "oauth2/authorize", "v2.0/adminconsent"}:
+                return browser_pages.answer(request, directory.sign_ins[tenant.id], name, rest)
             return _complete_headers(Response(200, tenant.openid_configuration(request.origin)))
         except SignInError as error:
             return _complete_headers(Response(error.status, error.body()))
@@ -107,25 +106,6 @@ class Application:
         )
         fault = self.environment.faults.inject(asked)
         return None if fault is None or fault.answer is None else _complete_headers(fault.answer(asked))
-
-    def _answer_authorize(self, request: Request, sign_in: SignIn, *, older: bool = False) -> Response:
-        if request.method == "POST":
-            if request.headers.get("origin", request.origin).lower() not in {request.origin, "null"}:
-                return Response(403, b"", {"Content-Type": "text/html"})
-            answer = sign_in.submit(dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
-        else:
-            asked = dict(parse_qsl(request.query, keep_blank_values=True))
-            answer = sign_in.authorize(client_authentication.from_older(asked) if older else asked)
-        # No form-action: browsers apply it to the redirect back to the application as well.
-        headers = {
-            "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-store",
-        }
-        if answer.location:
-            headers["Location"] = answer.location
-        return Response(answer.status, answer.page.encode(), headers)
 
     # -- global discovery ---------------------------------------------------------------------------------------------
 
@@ -181,6 +161,8 @@ class Application:
             environment.request_counts.increment("writes")
         grant = self._find_grant(request)
         with environment.lock:
+            if grant is not None and grant.person:
+                environment.admit(grant.person)
             caller = (
                 None if grant is None else environment.find_caller(application=grant.application, person=grant.person)
             )

@@ -7,33 +7,28 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import msgspec
-from cryptography import x509
 
 from sandbox.base.errors import ServiceError
 from sandbox.base.messages import Request, Response
 from sandbox.base.preferences import Preferences
-from sandbox.base.values import parse_guid
 from sandbox.data.row_json import row_writer
 from sandbox.environment import Credentials, Environment
 from sandbox.identity.directory import OTHER_TENANT_ID
-from sandbox.identity.records import Application, Person
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.options import parse
-from sandbox.service import environment_call, pages
+from sandbox.service import directory_calls, environment_call, pages
 from sandbox.service.behavior_call import change_table, get_behavior, set_behavior
 from sandbox.service.column_call import change_column
 from sandbox.service.control_bodies import (
     JSON_HEADERS,
     InvalidCall,
     check_names,
-    describe_application,
     error_answer,
     json_answer,
     read_faults,
     read_json,
     read_number,
     read_object,
-    read_secret,
 )
 from sandbox.service.load import NotLoadable, load
 from sandbox.service.traffic_calls import get_latency, get_limits, set_latency, set_limits
@@ -78,10 +73,14 @@ class Control:
             ("PUT", "environment"): self._set_environment,
             ("GET", "clock"): self._get_clock,
             ("PUT", "clock"): self._set_clock,
-            ("GET", "applications"): self._get_applications,
-            ("POST", "applications"): self._register_application,
-            ("GET", "people"): self._get_people,
-            ("POST", "people"): self._save_person,
+            ("GET", "applications"): lambda _, __: directory_calls.list_applications(self.environment),
+            ("POST", "applications"): lambda request, _: directory_calls.register_application(
+                self.environment, request
+            ),
+            ("GET", "people"): lambda _, __: directory_calls.list_people(self.environment),
+            ("POST", "people"): lambda request, _: directory_calls.save_person(self.environment, request),
+            ("GET", "tenant"): lambda _, __: directory_calls.show_tenant(self.environment),
+            ("PUT", "tenant"): lambda request, _: directory_calls.set_tenant(self.environment, request),
             ("GET", "environments"): self._get_environments,
             ("POST", "environments"): self._add_environment,
         }
@@ -213,88 +212,7 @@ class Control:
         self.environment.clock.set(read_number(given, "offset_s", 0) if "offset_s" in given else None, rate)
         return self._get_clock(request, "")
 
-    def _get_applications(self, _: Request, __: str) -> Response:
-        return json_answer([describe_application(one) for one in self.environment.tenant.applications.values()])
-
-    def _register_application(self, request: Request, _: str) -> Response:
-        given = read_object(request)
-        check_names(given, "client_id", "name", "redirect_urls", "secrets", "certificates", "consented", "disabled")
-        client_id = parse_guid(given.get("client_id"))
-        if client_id is None:
-            raise InvalidCall("An application needs a client_id, which is a GUID.")
-        applications = self.environment.tenant.applications
-        known = applications.get(client_id) or Application(
-            client_id, str(given.get("name") or "Registered application")
-        )
-        secrets = [read_secret(one) for one in given["secrets"]] if "secrets" in given else known.secrets
-        certificates = [str(one) for one in given.get("certificates", known.certificates)]
-        for pem in certificates:
-            try:
-                x509.load_pem_x509_certificate(pem.encode())
-            except ValueError:
-                raise InvalidCall("A certificate is given as PEM text.") from None
-        applications[client_id] = Application(
-            client_id,
-            str(given.get("name") or known.name),
-            secrets,
-            [str(one) for one in given.get("redirect_urls", known.redirect_urls)],
-            certificates,
-            bool(given.get("consented", known.consented)),
-            bool(given.get("disabled", known.disabled)),
-        )
-        return json_answer(describe_application(applications[client_id]))
-
-    # -- people and other environments --------------------------------------------------------------------------------
-
-    def _get_people(self, _: Request, __: str) -> Response:
-        environment = self.environment
-        people = []
-        with environment.lock:
-            for person in environment.tenant.people.values():
-                user = environment.find_caller(person=person.name)
-                people.append(
-                    {
-                        "name": person.name,
-                        "disabled": person.disabled,
-                        "second_factor": person.second_factor,
-                        "member": user is not None,
-                        "licensed": user is not None and user.licensed,
-                        "roles": sorted(user.roles) if user else [],
-                    }
-                )
-        return json_answer(people)
-
-    def _save_person(self, request: Request, _: str) -> Response:
-        given = read_object(request)
-        check_names(
-            given, "name", "password", "disabled", "second_factor", "member", "licensed", "roles", "user_disabled"
-        )
-        environment = self.environment
-        name = str(given.get("name", "")).strip().lower()
-        if "@" not in name:
-            raise InvalidCall("A person has a name like user@domain.")
-        known = environment.tenant.people.get(name)
-        password = str(given.get("password") or (known.password if known else environment.credentials.admin_password))
-        person = Person(
-            name,
-            password,
-            bool(given.get("disabled", known.disabled if known else False)),
-            bool(given.get("second_factor", known.second_factor if known else False)),
-        )
-        roles = given.get("roles", [])
-        if not isinstance(roles, list):
-            raise InvalidCall("'roles' must be a list of names.")
-        try:
-            environment.save_person(
-                person,
-                member=bool(given.get("member", True)),
-                licensed=bool(given.get("licensed", True)),
-                roles=[str(one) for one in roles],
-                disabled=bool(given.get("user_disabled", False)),
-            )
-        except ValueError as error:
-            raise InvalidCall(str(error)) from None
-        return self._get_people(request, "")
+    # -- other environments -------------------------------------------------------------------------------------------
 
     def _get_environments(self, _: Request, __: str) -> Response:
         return json_answer(

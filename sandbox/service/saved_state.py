@@ -121,6 +121,10 @@ def _describe_application(one: Application) -> dict[str, Any]:
         "certificates": one.certificates,
         "consented": one.consented,
         "disabled": one.disabled,
+        "multi_tenant": one.multi_tenant,
+        "public_client": one.public_client,
+        "strict_redirects": one.strict_redirects,
+        "assigned": one.assigned,
     }
 
 

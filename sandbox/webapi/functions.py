@@ -9,27 +9,48 @@ import msgspec
 from sandbox.base.errors import method_not_allowed, query_error, resource_not_found, row_not_found
 from sandbox.base.messages import JSON, Response
 from sandbox.base.values import from_json, parse_guid
-from sandbox.data import privileges, rules
+from sandbox.data import members, privileges, rules
 from sandbox.environment import VERSION, Environment
 from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import Segment
 from sandbox.webapi.context import Context, Operation
 
+AAD_ROLES = "RetrieveAadUserRoles"
 _EMPTY_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def answer(context: Context, operation: Operation, steps: list[Segment]) -> Response:
     """Answer a function. Raises ServiceError, also for one that does not exist."""
     name = steps[0].name.removeprefix("Microsoft.Dynamics.CRM.")
-    if len(steps) > 1 or name not in _FUNCTIONS:
+    if len(steps) > 1 or (name not in _FUNCTIONS and name != AAD_ROLES):
         if name in _FUNCTIONS:
             raise resource_not_found(steps[1].name)
         raise resource_not_found(name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
+    if name == AAD_ROLES:
+        return _answer_aad_roles(context, operation, steps[0].key or "")
     document = _FUNCTIONS[name](context, _read_arguments(operation, steps[0].key or ""))
     whole = {"@odata.context": f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
     return Response(200, msgspec.json.encode(whole), {"Content-Type": JSON})
+
+
+def _answer_aad_roles(context: Context, operation: Operation, key: str) -> Response:
+    """Answer RetrieveAadUserRoles: all roles of a person of the directory, also those through teams and groups."""
+    environment = context.environment
+    wanted = parse_guid(_read_arguments(operation, key).get("DirectoryObjectId", ""))
+    if wanted is None:
+        raise query_error(f"The function '{AAD_ROLES}' needs a DirectoryObjectId.")
+    person = next((one for one in environment.tenant.people if environment.tenant.object_id(one) == wanted), "")
+    user = members.find_user(environment.store, person) if person else None
+    if person in environment.members.partners:  # the directory of this tenant does not know them
+        person, user = "", None
+    if not person:
+        raise row_not_found("systemuser", wanted)
+    rows = environment.store.rows["role"]
+    ids = members.all_role_ids(environment.store, environment.members, user or "", person)
+    positions = [rows.index[role.encode()] for role in ids if role.encode() in rows.index]
+    return context.answer_page(operation, environment.tables["role"], positions)
 
 
 def _read_arguments(operation: Operation, key: str) -> dict[str, str]:
@@ -123,9 +144,13 @@ def describe_user_privileges(environment: Environment, user_id: str) -> dict[str
     unit = str(from_json(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
     roles = rules.user_role_names(store, user_id)
     found = environment.privilege_cache.widest_masks(store, roles)
-    if rules.ADMINISTRATOR in roles.values():
+    if members.is_administrator(store, roles):
         found = {row_id.decode(): privileges.DEPTHS["Global"] for row_id in store.rows["privilege"].index}
-    return {"RolePrivileges": _describe_privileges(found, unit)}
+    described = _describe_privileges(found, unit)
+    known = store.rows["privilege"]
+    for one in described:
+        one["PrivilegeName"] = from_json(known.fragment(known.index[one["PrivilegeId"].encode()], "name"))
+    return {"RolePrivileges": described}
 
 
 def _retrieve_role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
@@ -137,7 +162,7 @@ def _retrieve_role_privileges(context: Context, arguments: dict[str, str]) -> di
         raise row_not_found("role", role_id or arguments.get("RoleId", "(none)"))
     unit = str(from_json(rows.fragment(position, "businessunitid")))
     found = privileges.role_privileges(store, role_id)
-    if from_json(rows.fragment(position, "roletemplateid")):
+    if from_json(rows.fragment(position, "roletemplateid")) == privileges.ADMINISTRATOR_TEMPLATE:
         found = {one.decode(): privileges.DEPTHS["Global"] for one in store.rows["privilege"].index}
     return {"RolePrivileges": _describe_privileges(found, unit)}
 

@@ -15,7 +15,10 @@ _REMEDIES = {
     Reason.REFERENCE_NOT_COUPLED: (
         "A record that they refer to is not coupled. Couple that one, then choose Retry Selected."
     ),
-    Reason.DENIED: "Dataverse does not let the application do it. Give its security role the privilege, then retry.",
+    Reason.DENIED: (
+        "Dataverse does not let the application, or whoever is to own the row, do it. Each line says who lacks what: "
+        "give that user a role that has it, then choose Retry Selected."
+    ),
     Reason.DUPLICATE: "Dataverse has such a row already. Couple with it by hand.",
     Reason.BRAKE: f"A brake stopped all of them, as they were more than its limit. {CHANGE_THEM}",
     Reason.CHANGED_SINCE_PREVIEW: (

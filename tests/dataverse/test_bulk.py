@@ -66,7 +66,7 @@ def test_refused_rows_are_found_and_the_others_created(
     assert [result.id for result in results] == [row_id for row_id, _ in rows]
     errors = {n: result.error for n, result in enumerate(results) if result.error}
     assert {n: error.reason for n, error in errors.items()} == {
-        3: "value_too_long", 11: "unknown_choice", 12: "record_gone",
+        3: "value_too_long", 11: "unknown_choice", 12: "reference_not_coupled",
     }  # fmt: skip
     assert len(names(sandbox)) == 17
 

@@ -12,7 +12,7 @@ import pytest
 
 from dataverse import bulk, odata
 from dataverse.client import DataverseClient
-from dataverse.errors import ChangesExpired, Duplicate, Gone, Throttled
+from dataverse.errors import ChangesExpired, Duplicate, Gone, Invalid, Throttled
 from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page, Request
 from sandbox.testing import Sandbox
@@ -203,8 +203,9 @@ def gone_read(world: World) -> None:
 
 def gone_create(world: World) -> None:
     body = {"accountid": str(world.new[0]), "name": "New", "primarycontactid@odata.bind": f"/contacts({uuid4()})"}
-    with pytest.raises(Gone):
+    with pytest.raises(Invalid, match="refers to no longer exists") as refused:
         world.client.create("accounts", body, primary_id="accountid")
+    assert refused.value.reason == "reference_not_coupled", "not the row is gone, but what it refers to"
 
 
 def gone_update(world: World) -> None:

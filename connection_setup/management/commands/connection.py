@@ -1,4 +1,4 @@
-"""`manage.py connection test|enable|disable|status|solution`, and `webhook register|remove|status`."""
+"""`manage.py connection test|enable|disable|status|solution|rehearse`, and `webhook register|remove|status`."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from connection_setup.provisioning import languages, solution_file
 from connection_setup.provisioning.consent import user_name
 from connection_setup.provisioning.solution import VERSION
 from connection_setup.provisioning.steps import StepReport
+from connection_setup.rehearsal import services as rehearsal
 from connection_setup.secrets import credentials
 from connection_setup.types import SOLUTION, Check, Report
 from connection_setup.web_hook import services as web_hook
@@ -23,6 +24,7 @@ from core.roles import Can
 from dataverse.errors import DataverseError
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+LINE_MARKS = {rehearsal.SAME: "ok     ", rehearsal.DIFFERENT: "differs", rehearsal.REFUSED: "REFUSED"}
 STEP_MARKS = {
     "done": "done   ",
     "attention": "warning",
@@ -34,13 +36,13 @@ STEP_MARKS = {
 
 
 class Command(SettingsCommand):
-    """Test, enable or disable a connection, show its status, write the solution's file, or see to the web hook."""
+    """Test, enable, disable, show or rehearse a connection, write the solution's file, or see to the web hook."""
 
     help = (
-        "Test, enable or disable a connection to Dataverse, show its status, write the solution's file, or see to its "
-        "web hook."
+        "Test, enable or disable a connection to Dataverse, show its status, rehearse it, write the solution's file, "
+        "or see to its web hook."
     )
-    actions: ClassVar = ("test", "enable", "disable", "status", "solution", "webhook")
+    actions: ClassVar = ("test", "enable", "disable", "status", "solution", "webhook", "rehearse")
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what all take; the solution's file is the same for every company."""
@@ -55,8 +57,8 @@ class Command(SettingsCommand):
             return
         if options["company"] is None:
             self.usage_error("--company is missing.")
-        if options["action"] != "solution" and (options["out"] or options["language"] or options["without_sales"]):
-            self.usage_error("--out, --language and --without-sales belong to `connection solution`.")
+        if options["action"] != "solution" and (options["language"] or options["without_sales"]):
+            self.usage_error("--language and --without-sales belong to `connection solution`.")
         super().authorize_and_run(options)
 
     def needed(self, options: dict[str, Any]) -> Can:
@@ -76,8 +78,13 @@ class Command(SettingsCommand):
             help="What to do with the web hook: status where it is not said.",
         )
         self.add_settings(parser)
+        parser.add_argument(
+            "--write", action="store_true", help="rehearse: send every write too, in a scratch business unit."
+        )
+        parser.add_argument(
+            "--out", metavar="FILE", help="solution: where to write the zip; rehearse: where to write the report."
+        )
         solution = parser.add_argument_group("solution")
-        solution.add_argument("--out", metavar="FILE", help="Where to write the solution's zip.")
         solution.add_argument("--language", type=int, metavar="LCID", help="The environment's base language (1033).")
         solution.add_argument(
             "--without-sales", action="store_true", help="For an environment without Dynamics 365 Sales."
@@ -104,11 +111,14 @@ class Command(SettingsCommand):
             self._solution(options)
             return
         values, secret = self.settings(options)
-        if values is not None and options["action"] in {"disable", "status", "webhook"}:
-            self.usage_error(f"`connection {options['action']}` takes no settings.")
-        if options["action"] != "webhook" and options["what"] is not None:
-            self.usage_error(f"`connection {options['action']}` takes no second word.")
-        self.what = options["what"]
+        action = options["action"]
+        if values is not None and action in {"disable", "status", "webhook", "rehearse"}:
+            self.usage_error(f"`connection {action}` takes no settings.")
+        if action != "webhook" and options["what"] is not None:
+            self.usage_error(f"`connection {action}` takes no second word.")
+        if action != "rehearse" and (options["write"] or options["out"]):
+            self.usage_error(f"`connection {action}` takes neither --write nor --out.")
+        self.what, self._to_write, self._out = options["what"], bool(options["write"]), str(options["out"] or "")
         try:
             getattr(self, f"_{options['action']}")(values, secret)
         except DataverseError as error:
@@ -166,6 +176,27 @@ class Command(SettingsCommand):
             return
         self.print_text(f"The web hook of {self.company}: {LABELS[found.word][0]}. {found.message} {found.fix}".strip())
         self.print_text(f"Address: {web_hook.address_of(self.company)}")
+
+    def _rehearse(self, _values: None, _secret: str) -> None:
+        made = rehearsal.rehearse(state.connection_of(self.company), write=self._to_write, on_line=self._report_line)
+        text = "\n".join(rehearsal.report_text(made)) + "\n"
+        if self._out:
+            try:
+                Path(self._out).write_text(text, encoding="utf-8")
+            except OSError as error:
+                self.refuse("configuration", f"{self._out} cannot be written: {error.strerror}.", "Name another file.")
+        if self.as_json:
+            self.print_json(made.document())
+        elif not self._out:
+            self.print_text(text)
+        else:
+            self.print_text(f"The report is in {self._out}.")
+        if not made.ok:
+            raise SystemExit(1)
+
+    def _report_line(self, line: rehearsal.Line) -> None:
+        """Print a line as it comes; on stderr, since stdout is for the answer."""
+        self.stderr.write(f"{LINE_MARKS[line.state]}  {line.name}", self.style.NOTICE)
 
     def _status(self, _values: None, _secret: str) -> None:
         connection = state.connection_of(self.company)

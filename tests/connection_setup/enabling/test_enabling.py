@@ -296,7 +296,7 @@ def test_an_unprepared_environment_waits_for_an_administrator_and_resumes_after_
     assert administrator.current(unprepared.company, "s") is None, "the sign-in is forgotten"
     told = {one.name: one for one in enabling.step_reports(run)}
     assert [told[name].state for name in ("solution", "tables", "role", "user")] == ["done"] * 4
-    assert "licensed and a System Administrator" in told["administrator"].message
+    assert "is a System Administrator" in told["administrator"].message
 
 
 def test_the_page_leads_to_the_sign_in_and_back(

@@ -122,9 +122,13 @@ def test_an_address_that_needs_the_secret_again_says_so_at_the_sign_in(
     admin: Client, connection: DataverseConnection
 ) -> None:
     at_application(admin)
-    said = text_of(admin.post(f"{GUIDE}sign-in/", {"environment_url": "https://contoso.crm4.dynamics.com"}))
-    assert "Enter the Client Secret again. The step Environment asks for it" in said
+    other = "https://contoso.crm4.dynamics.com"
+    page = admin.post(f"{GUIDE}sign-in/", {"environment_url": other})
+    assert "Enter the Client Secret again" in text_of(page)
+    assert 'name="client_secret"' in page.content.decode(), "it is asked for here, not at a later step"
     assert DataverseConnection.objects.get().environment_url == connection.environment_url
+    admin.post(f"{GUIDE}sign-in/", {"environment_url": other, "client_secret": "another"})
+    assert DataverseConnection.objects.get().environment_url == other
 
 
 def test_a_chosen_environment_without_a_sign_in_is_refused(admin: Client, company: Company) -> None:

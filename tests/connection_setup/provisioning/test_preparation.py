@@ -109,8 +109,9 @@ def test_a_failure_in_any_step_resumes_there_and_makes_nothing_twice(
 @pytest.mark.parametrize(
     ("person", "said"),
     [
-        ({"licensed": False, "roles": ["System Administrator"]}, "no licence|licence"),
+        ({"licensed": False, "roles": ["System Administrator"]}, "no licence|licence"),  # refused by the service
         ({"licensed": True, "roles": ["Basic User"]}, "System Administrator"),
+        ({"access_mode": 5}, "environment's own tenant"),
     ],
 )
 def test_preparing_without_the_rights_fails_with_the_reason(

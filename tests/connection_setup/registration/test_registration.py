@@ -81,9 +81,10 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
     ("url", "seen_at", "state", "words"),
     [
         ("https://tandem.example/connection/signed-in", "https://tandem.example", "ok", "own address"),
-        ("http://127.0.0.1:8000/connection/signed-in", "http://127.0.0.1:8000", "ok", "on this machine"),
+        ("http://localhost:8000/connection/signed-in", "http://localhost:8000", "ok", "on this machine"),
+        ("http://127.0.0.1:8000/connection/signed-in", "http://127.0.0.1:8000", "warning", "localhost alone"),
         ("http://tandem.example/connection/signed-in", "http://tandem.example", "error", "not an https address"),
-        ("https://tandem.example/connection/signed-in", "http://localhost:8000", "warning", "You opened this site as"),
+        ("https://tandem.example/connection/signed-in", "http://localhost:8000", "ok", "is handed on"),
     ],
 )
 def test_the_redirect_url_must_be_https_and_this_sites_own(url: str, seen_at: str, state: str, words: str) -> None:
