@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connection_setup.checks import batch
-from connection_setup.provisioning.solution import NEEDED_RIGHTS
+from connection_setup.provisioning.role import NEEDED_RIGHTS
 from connection_setup.types import Expectations
 from dataverse import metadata, odata
 from dataverse.types import WhoAmI
