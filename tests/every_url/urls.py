@@ -14,6 +14,9 @@ WITHOUT_SIGN_IN = {
 }  # fmt: skip
 """Endpoints for somebody who is not signed in."""
 
+FOR_DATAVERSE = {"sync:web-hook"}
+"""Of these, what is for who proves to be Dataverse: to anybody else it is not there."""
+
 PERSONAL = {"accounts:password", "ui:home", "ui:sign-out", "ui:columns", "ui:appearance", "ui:tab", "ui:tip"}
 """Endpoints for everybody signed in: they show or change nothing but the person's own choices and session."""
 
