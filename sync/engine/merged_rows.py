@@ -31,7 +31,7 @@ def couple_with_merged(
             mapping=mapping, coupling__local_id__in=ids[start : start + _PART], successor_id__isnull=False
         )
         with context.checkpoint():
-            for line in lines.select_related("coupling"):
+            for line in lines.select_related("coupling").order_by("pk"):
                 try:
                     with transaction.atomic():
                         _couple(mapping, line, organization_id, context.job.requested_by)
