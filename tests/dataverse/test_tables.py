@@ -243,8 +243,8 @@ def test_the_missing_privilege_and_the_unknown_column_are_named() -> None:
     assert "prvReadAccount" in error_for(403, "0x80040220", "x is missing prvReadAccount privilege").user_message
     long = (
         "Principal user (Id=1, type=8, roleCount=6, privilegeCount=1491, accessMode='0 Read-Write', AADObjectId='2', "
-        "MetadataCachePrivilegesCount=5214, businessUnitId=3), is missing prvWriteaccount privilege (Id=4) on OTC=1 for "
-        "entity 'account'. context.Caller=1. Or identityUser.SystemUserId=1, identityUser.Privileges.Count=1491"
+        "MetadataCachePrivilegesCount=5214, businessUnitId=3), is missing prvWriteaccount privilege (Id=4) on OTC=1 "
+        "for entity 'account'. context.Caller=1. Or identityUser.SystemUserId=1, identityUser.Privileges.Count=1491"
     )
     assert "lacks the privilege prvWriteaccount." in error_for(403, "0x80040220", long).user_message
     assert "column foo." in error_for(400, "0x80060888", "Could not find a property named 'foo' on").user_message
