@@ -249,6 +249,8 @@ def _amount(job: Job) -> str:
 
 
 def _pace(job: Job) -> str:
+    if job.type == Type.PREPARATION:  # of steps none takes as long as another
+        return ""
     pace, left = rate(job), time_left(job)
     if pace <= 0 or job.processed <= 0:
         return ""
