@@ -243,9 +243,10 @@ def since_midnight() -> datetime:
 
 
 def _amount(job: Job) -> str:
+    what = "steps" if job.type == Type.PREPARATION else "records"
     if job.total is None:
-        return f"{job.processed:,} records" if job.processed else "Getting ready"
-    return f"{job.processed:,} of {job.total:,} records"
+        return f"{job.processed:,} {what}" if job.processed else "Getting ready"
+    return f"{job.processed:,} of {job.total:,} {what}"
 
 
 def _pace(job: Job) -> str:

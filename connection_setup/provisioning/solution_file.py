@@ -9,7 +9,7 @@ import io
 import zipfile
 from collections.abc import Iterable
 from xml.etree import ElementTree  # nosec B405 - it is written here, nothing is read
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement  # nosec B405
 
 from connection_setup.provisioning import definitions
 from connection_setup.provisioning.languages import ENGLISH, Languages
