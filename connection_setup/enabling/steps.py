@@ -40,7 +40,8 @@ def _together(*results: Result) -> Result:
 
 def _consent(work: Enabling) -> Result:
     # Nobody is asked to consent before the fields are there that it is about.
-    if work.interactive and (incomplete := settings.missing_settings(work.connection)):
+    asks = work.interactive and not consent.is_given(work.connection)
+    if asks and (incomplete := settings.missing_settings(work.connection)):
         work.judge(incomplete)
     if not consent.is_given(work.connection):
         if work.interactive:
