@@ -248,12 +248,15 @@ def since_midnight() -> datetime:
 
 
 def _amount(job: Job) -> str:
+    what = "steps" if job.type == Type.PREPARATION else "records"
     if job.total is None:
-        return f"{done(job):,} records" if done(job) else "Getting ready"
-    return f"{done(job):,} of {job.total:,} records"
+        return f"{done(job):,} {what}" if done(job) else "Getting ready"
+    return f"{done(job):,} of {job.total:,} {what}"
 
 
 def _pace(job: Job) -> str:
+    if job.type == Type.PREPARATION:  # of steps none takes as long as another
+        return ""
     pace, left = rate(job), time_left(job)
     if pace <= 0 or done(job) <= 0:
         return ""

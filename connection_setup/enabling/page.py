@@ -15,6 +15,7 @@ from connection_setup.provisioning import consent, languages, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from connection_setup.provisioning.steps import StepReport
 from jobs import display
+from jobs.models import State
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status
 from ui.links import company_url, optional_url
@@ -54,7 +55,7 @@ def page(
     step_url = company_url("connection_setup:enabling", company)
     if (waits := preparing_progress(company, step_url)) is not None:
         common |= {"notices": (preparing_notice(company),), "state": _state(run, in_progress=True), "progress": waits}
-        return Page(**common, fast_tabs=(steps_tab(run, in_progress=True),))
+        return Page(**common, fast_tabs=(preparing_tab(run),))
     context = steps_context(run, in_progress=in_progress, step_url=step_url)
     if not in_progress and enabling.failed_by_administrator(run, request.session.session_key):
         context |= {
@@ -69,6 +70,12 @@ def preparing_progress(company: Company, poll_url: str) -> Progress | None:
     """Return how far the job is that prepares the environment; None without one, and while it waits for a person."""
     job = preparing.open_job(company)
     return display.progress(job, poll_url=poll_url) if job is not None and not job.needs_person else None
+
+
+def preparing_tab(run: EnablingRun) -> FastTab:
+    """Return the steps as a FastTab while a job takes them: the next one is in progress unless the job waits."""
+    job = preparing.open_job(run.company)
+    return steps_tab(run, in_progress=job is not None and job.state != State.POSTPONED)
 
 
 def preparing_notice(company: Company) -> Notice:
@@ -116,7 +123,8 @@ def ways_on(run: EnablingRun, failed: StepReport) -> tuple[Action, ...]:
     """Return what leads on from a failed step, beside trying again."""
     company = run.company
     ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
-    if failed.name in PREPARED and run.found.get("missing"):
+    by_person = failed.name == "administrator" or failed.reason in ("denied", "sign_in")
+    if by_person and failed.name in PREPARED and run.found.get("missing"):
         forget = company_url("connection_setup:administrator-forget", company)
         ways = (Action("Sign in with another account", forget, "post", "person"), *ways)
     if url := solution_file_url(company, run.found.get("preparation", {})):

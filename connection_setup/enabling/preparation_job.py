@@ -5,6 +5,7 @@ what is not shown yet, is tried again later; what only an administrator may do w
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from django.utils import timezone
@@ -80,15 +81,15 @@ def _save(context: JobContext, plan: _Plan, *, phase: str) -> None:
 
 
 def _postpone(context: JobContext, plan: _Plan, report: StepReport) -> None:
-    found = patience.wait(
-        plan.memory.get("waits", {}), step=report.name, reason=report.reason, now=timezone.now().timestamp()
-    )
+    what = report.name if report.reason == steps.LOCKED else f"{report.name}: {report.message}"
+    now = timezone.now().timestamp()
+    found = patience.wait(plan.memory.get("waits", {}), step=what, reason=report.reason, now=now)
     plan.memory["waits"] = found.memory
     if found.pause_s is None:
         plan.put(StepReport(report.name, report.caption, steps.FAILED, *TOO_LONG, report.reason))
         _save(context, plan, phase=report.caption)
         context.fail(Reason.REFUSED, TOO_LONG[0], fix=TOO_LONG[1])
-    plan.put(report)
+    plan.put(replace(report, fix="It is tried again by itself."))
     _save(context, plan, phase=report.caption)
     context.postpone(found.pause_s, f"{report.caption}: {report.message}")
 

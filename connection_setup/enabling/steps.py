@@ -39,7 +39,9 @@ def _together(*results: Result) -> Result:
 
 
 def _consent(work: Enabling) -> Result:
-    if incomplete := settings.missing_settings(work.connection):
+    # Nobody is asked to consent before the fields are there that it is about.
+    asks = work.interactive and not consent.is_given(work.connection)
+    if asks and (incomplete := settings.missing_settings(work.connection)):
         work.judge(incomplete)
     if not consent.is_given(work.connection):
         if work.interactive:
@@ -49,6 +51,8 @@ def _consent(work: Enabling) -> Result:
 
 
 def _address(work: Enabling) -> Result:
+    if incomplete := settings.missing_settings(work.connection):
+        work.judge(incomplete)
     with work.errors_as_checks(types.ADDRESS):
         ping = work.client.ping()
     work.found["hint"] = error_checks.tenant_hint(ping, work.connection.tenant_id)

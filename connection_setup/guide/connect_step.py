@@ -50,7 +50,7 @@ def show_connect(situation: Situation) -> StepContent:
         return StepContent(
             "Preparing the environment",
             (),
-            (enabling_page.steps_tab(run, in_progress=True),),
+            (enabling_page.preparing_tab(run),),
             (enabling_page.preparing_notice(company),),
             progress=waits,
         )

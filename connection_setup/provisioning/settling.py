@@ -36,10 +36,9 @@ class Blocked(Refusal):
         super().__init__(
             "refused",
             f"This environment does not allow unmanaged customizations, and {what} missing.",
-            "Ask its administrator to turn off Block unmanaged customizations in the Power Platform admin center (the "
-            "environment's Settings, Features) while it is prepared. Or have the solution imported by hand: "
-            "Download Solution File gives an unmanaged solution; a blocked environment takes only a managed one, which "
-            "Power Apps exports from a development environment where that file was imported. Then try again.",
+            "Ask its administrator to turn the block off in the Power Platform admin center while the environment is "
+            "prepared; or to import the solution by hand, by Download Solution File: into a development environment "
+            "first, since a blocked one takes managed solutions alone. Then try again.",
         )
 
 

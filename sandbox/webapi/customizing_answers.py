@@ -30,7 +30,8 @@ def answer(
     customizer.require_solution(operation.headers.get("mscrm.solutionuniquename", ""))
     first, rest = steps[0], steps[1:]
     given = body or {}
-    labels.check_type_first(given)
+    if operation.method == "POST":  # the official SDK changes definitions with bodies of another order
+        labels.check_type_first(given)
     if first.name == "GlobalOptionSetDefinitions":
         return _answer_choices(context, customizer, operation, steps, given)
     if first.name == "RelationshipDefinitions":
