@@ -338,7 +338,7 @@ _CODES: Mapping[str, Callable[[DataverseError, Asked], DataverseError | None]] =
     ),
     "0x80040230": _fixed(
         Invalid,
-        "The row is inactive or closed in Dataverse, and takes no more changes.",
+        "The row is closed in Dataverse, or inactive, and takes no more changes.",
         "Activate or open it again there, couple with the row it was merged into, or leave such records out by the "
         "mapping's filters.",
         "value_invalid",

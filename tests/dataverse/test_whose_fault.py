@@ -89,7 +89,7 @@ CASES: list[Case] = [
     ("duplicate rule, 412", 412, "0x80040333", "a duplicate", APPLICATION, Duplicate, "duplicate detection", "Couple"),
     ("duplicate rule, 500", 500, "0x80040333", "a duplicate", APPLICATION, Duplicate, "duplicate detection", "merge"),
     ("alternate key", 412, "0x80060892", "Entity Key violated.", APPLICATION, Duplicate, "the same key", "Couple"),
-    ("inactive", 400, "0x80040230", "inactive.", APPLICATION, Invalid, "inactive or closed", "it was merged into"),
+    ("inactive", 400, "0x80040230", "inactive.", APPLICATION, Invalid, "or inactive", "it was merged into"),
     ("state", 400, "0x80040233", "not in a valid state", APPLICATION, Invalid, "state", "Change its state there"),
     ("language", 400, "0x80060750", "UI language", APPLICATION, Invalid, "the environment's own", "base language"),
 ]  # fmt: skip
