@@ -12,6 +12,8 @@ _LOCKED = (
     "Wait until that has ended; Solution history in Power Apps shows it. Then try again.",
 )
 
+_THERE = "Try again in a minute: what is there already is read first, and used."
+
 # fmt: off
 CUSTOMIZING_RULES: tuple[Rule, ...] = (
     Rule("0x80071151", CustomizationLocked, *_LOCKED),
@@ -35,24 +37,25 @@ CUSTOMIZING_RULES: tuple[Rule, ...] = (
          "The tenant of this environment does not know the application: nobody there has consented to it.",
          "Ask an administrator of that tenant to grant admin consent to the application, then try again.",
          reason="sign_in"),
-    Rule("0x8004F511", Duplicate, "The environment already has a user for this application."),
+    Rule("0x8004F511", Duplicate, "The environment already has a user for this application.", _THERE),
     Rule("0x80041D48", Invalid,
          "Dataverse does not let this user of an application be changed.",
          "Enable it in the Power Platform admin center under Users + permissions, Application users.",
          reason="denied"),
-    Rule("0x8004F023", Duplicate, "The environment already has a solution of that name."),
-    Rule("0x8004700b", Duplicate, "Dataverse already has a table of that name."),
-    Rule("0x80047013", Duplicate, "The table in Dataverse already has a column of that name."),
-    Rule("0x8004432B", Duplicate, "Dataverse already has a relationship of that name."),
-    Rule("0x80072551", Duplicate, "The table in Dataverse already has a relationship of that name."),
-    Rule("0x80060893", Duplicate, "The table in Dataverse already has a key of that name."),
-    Rule("0x80060894", Duplicate, "The table in Dataverse already has a key of these columns."),
-    Rule("0x80060890", Duplicate, "Dataverse already has something of that name in a solution."),
-    Rule("0x80044345", Duplicate, "Dataverse already has a choice of that name."),
-    Rule("0x80048403", Duplicate, "The choice in Dataverse already has an option of that value."),
-    Rule("0x80041403", Duplicate, "Dataverse already has a security role of that name in this business unit."),
+    Rule("0x8004F023", Duplicate, "The environment already has a solution of that name.", _THERE),
+    Rule("0x8004700b", Duplicate, "Dataverse already has a table of that name.", _THERE),
+    Rule("0x80047013", Duplicate, "The table in Dataverse already has a column of that name.", _THERE),
+    Rule("0x8004432B", Duplicate, "Dataverse already has a relationship of that name.", _THERE),
+    Rule("0x80072551", Duplicate, "The table in Dataverse already has a relationship of that name.", _THERE),
+    Rule("0x80060893", Duplicate, "The table in Dataverse already has a key of that name.", _THERE),
+    Rule("0x80060894", Duplicate, "The table in Dataverse already has a key of these columns.", _THERE),
+    Rule("0x80060890", Duplicate, "Dataverse already has something of that name in a solution.", _THERE),
+    Rule("0x80044345", Duplicate, "Dataverse already has a choice of that name.", _THERE),
+    Rule("0x80048403", Duplicate, "The choice in Dataverse already has an option of that value.", _THERE),
+    Rule("0x80041403", Duplicate, "Dataverse already has a security role of that name in this business unit.", _THERE),
     Rule("0x80044363", Duplicate,
          "Dataverse already has a table, column or relationship of that name, or deleted one less than half an hour "
-         "ago."),
+         "ago.",
+         "Where it was deleted, wait half an hour; then try again."),
 )
 # fmt: on

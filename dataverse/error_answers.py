@@ -130,8 +130,8 @@ def _error_for_foreign_answer(
         return error_for_page(status, body, request_id, retry_after)
     if status == 403:
         return Unavailable(
-            "The request was refused without a word by the Web API, so something between this machine and Dataverse "
-            "may have refused it.",
+            "The request was refused without a word, which Dataverse does not do, so something between it and this "
+            "machine may have refused it.",
             "Ask who runs the network whether a proxy or firewall lets this machine reach Dataverse.",
             status=status,
             request_id=request_id,

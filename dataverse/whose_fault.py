@@ -43,7 +43,7 @@ def about(error: DataverseError, asked: Asked) -> DataverseError:
             f"Dataverse has such a row already, so none was made. Dataverse says: {_words(error)}",
             "Couple the record with that row, or change its key.",
         )
-    if error.status == 403 and not error.code and not isinstance(error, NotAMember):
+    if isinstance(error, AccessDenied) and not error.code and not isinstance(error, NotAMember):
         return _like(
             error,
             AccessDenied,

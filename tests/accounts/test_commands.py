@@ -33,6 +33,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "changes restore": ("changes", "restore", "CUSTOMER", "--company", "Alder", "--since", "2020-01-01"),
     "connection disable": ("connection", "disable", "--company", "Alder"),
     "connection enable": ("connection", "enable", "--company", "Alder"),
+    "connection rehearse": ("connection", "rehearse", "--company", "Alder"),
+    "connection webhook": ("connection", "webhook", "--company", "Alder"),
     "connection solution": ("connection", "solution", "--company", "Alder", "--out", FILE),
     "connection status": ("connection", "status", "--company", "Alder"),
     "connection test": ("connection", "test", "--company", "Alder"),
