@@ -103,7 +103,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     returned = {name: request.GET[name] for name in RETURNED if name in request.GET}
     sent, is_read = returned.get("state", ""), request.method in {"GET", "HEAD"}
     elsewhere = administrator_sign_in.begun_at(sent) if is_read else ""
-    if elsewhere and elsewhere != redirect_url.origin_of(request):
+    if elsewhere and elsewhere != redirect_url.origin_of(request) and redirect_url.is_trusted(elsewhere):
         return HttpResponseRedirect(f"{elsewhere}{redirect_url.PATH}?{urlencode(returned)}")
     if is_read and "admin_consent" in returned:
         return consent_views.came_back(request, returned)

@@ -45,7 +45,7 @@ def returned(sandbox: Sandbox, address: str) -> dict[str, Any]:
 )
 def test_a_sign_in_ends_at_the_host_where_it_was_begun(admin: Client, ready: Company, sandbox: Sandbox) -> None:
     assert redirect_url.default_url() == "http://localhost:8000/connection/signed-in", "what the portal takes"
-    for host in ("localhost:8000", "127.0.0.1:8000", "tandem.lan"):
+    for host in ("localhost:8000", "127.0.0.1:8000", "127.0.0.1:9000"):
         address = begin(admin, host)
         asked = parse_qs(urlsplit(address).query)
         assert asked["redirect_uri"] == [redirect_url.default_url()], "one address is registered, whatever the host"
@@ -61,6 +61,42 @@ def test_a_sign_in_ends_at_the_host_where_it_was_begun(admin: Client, ready: Com
         found = administrator.current(ready, str(admin.session.session_key))
         assert found is not None
         assert (found.name, found.problem) == (sandbox.admin_user, "")
+
+
+TRUSTED = (
+    ("http://127.0.0.1:8000", "http://localhost:9000", True),
+    ("http://127.0.0.1:8000", "https://tandem.lan:8000", True),
+    ("http://127.0.0.1:8000", "http://tandem.lan:8000", False),
+    ("http://127.0.0.1:8000", "http://tandem.lan", False),
+    ("http://127.0.0.1:8000", "https://tandem.lan:9000", False),
+    ("https://tandem.example", "https://tandem.lan", True),
+    ("https://tandem.example", "https://tandem.example:443", True),
+    ("https://tandem.example", "https://tandem.example:8443", False),
+    ("https://tandem.example", "http://tandem.example", False),
+    ("https://tandem.example", "http://tandem.example:443", False),
+    ("https://tandem.example", "http://localhost:9000", False),
+    ("https://tandem.example", "https://evil.example", False),
+    ("https://tandem.example", f"https://{'a' * 240}.tandem.lan", False),
+    ("https://tandem.example", "", False),
+)
+
+
+def test_the_code_of_a_sign_in_is_handed_on_to_origins_of_this_site_alone() -> None:
+    for site, origin, expected in TRUSTED:
+        with override_settings(SITE_URL=site, ALLOWED_HOSTS=["*", "localhost", ".tandem.lan"]):
+            assert redirect_url.is_trusted(origin) is expected, (site, origin)
+
+
+@override_settings(SITE_URL="https://testserver", ALLOWED_HOSTS=["*", "testserver"])
+def test_a_sign_in_begun_at_a_host_that_only_a_star_allows_is_not_handed_on_to_it(
+    admin: Client, ready: Company
+) -> None:
+    for host, secure in (("evil.example", True), ("testserver:8443", True), ("testserver", False)):
+        admin.post(f"{PAGE}sign-in/", {"purpose": "prepare", "consent": "on"}, headers={"host": host}, secure=secure)
+        assert AdministratorSignIn.objects.get().origin == "", host
+    AdministratorSignIn.objects.update(origin="https://evil.example", state=administrator._digest("known"))
+    landed = Client().get(BACK, {"state": "known", "code": "x"}, headers={"host": "testserver"}, secure=True)
+    assert landed["Location"] == "/sign-in/", "an origin that was stored before is looked at again"
 
 
 def test_nobody_is_asked_to_sign_in_here_at_an_address_with_the_code(
