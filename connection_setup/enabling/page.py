@@ -80,9 +80,14 @@ def preparing_tab(run: EnablingRun) -> FastTab:
 
 def preparing_notice(company: Company) -> Notice:
     """Return that a job prepares the environment, which needs no page; it leads to the job."""
-    job = preparing.open_job(company)
-    ways = (Action("Open the job", company_url("jobs:job", company, pk=job.pk), icon="job"),) if job else ()
+    ways = open_job_actions(company)
     return Notice("It goes on without this page, which you may close.", title="A job prepares it.", actions=ways)
+
+
+def open_job_actions(company: Company) -> tuple[Action, ...]:
+    """Return the way to the preparation that has not ended, also while it waits for a person; none without one."""
+    job = preparing.open_job(company)
+    return (Action("Open the job", company_url("jobs:job", company, pk=job.pk), icon="job"),) if job else ()
 
 
 def steps_tab(run: EnablingRun, *, in_progress: bool = False) -> FastTab:
@@ -115,7 +120,8 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
         sign_in = Action(
             "Sign in with administrator user", company_url("connection_setup:administrator", company), icon="person"
         )
-        return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(sign_in,)),)
+        ways = (sign_in, *open_job_actions(company))
+        return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=ways),)
     return ()
 
 
