@@ -87,9 +87,10 @@ def _save(context: JobContext, plan: _Plan, *, phase: str) -> None:
 
 
 def _postpone(context: JobContext, plan: _Plan, report: StepReport) -> None:
-    what = report.name if report.reason == steps.LOCKED else f"{report.name}: {report.message}"
+    what = "" if report.reason == steps.LOCKED else report.message
     now = timezone.now().timestamp()
-    found = patience.wait(plan.memory.get("waits", {}), step=what, reason=report.reason, now=now)
+    waits = plan.memory.get("waits", {})
+    found = patience.wait(waits, step=report.name, what=what, reason=report.reason, now=now)
     plan.memory["waits"] = found.memory
     if found.pause_s is None:
         plan.put(StepReport(report.name, report.caption, steps.FAILED, *TOO_LONG, report.reason))

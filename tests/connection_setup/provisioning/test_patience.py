@@ -7,6 +7,7 @@ import pytest
 from connection_setup.provisioning.languages import Languages, of
 from connection_setup.provisioning.patience import wait
 from connection_setup.provisioning.settling import Blocked, NotSettled, Settling
+from connection_setup.provisioning.verification import sentence_case
 from dataverse.errors import ConfigurationError, CustomizationsBlocked, Duplicate
 
 
@@ -23,6 +24,18 @@ def test_a_lock_is_waited_for_longer_each_time_and_ten_minutes_at_most() -> None
     assert 600 <= sum(pauses) < 630
     assert wait(memory, step="role", reason="locked", now=now).pause_s == 5, "another step begins anew"
     assert wait(memory, step="tables", reason="later", now=now).pause_s == 2, "and so does another reason"
+
+
+def test_a_lock_counts_from_its_first_refusal_also_where_other_waits_come_between() -> None:
+    memory = wait({}, step="tables", reason="locked", now=0).memory
+    for now in range(60, 600, 60):
+        memory = wait(memory, step="tables", reason="later" if now % 120 else "locked", what="It", now=now).memory
+    assert wait(memory, step="tables", reason="locked", now=601).pause_s is None
+    assert wait(memory, step="tables", reason="locked", now=5000).pause_s == 5, "after hours it is another lock"
+
+
+def test_a_sentence_begins_with_a_capital_letter_and_names_keep_theirs() -> None:
+    assert sentence_case("the privilege prvReadAccount") == "The privilege prvReadAccount"
 
 
 class World:

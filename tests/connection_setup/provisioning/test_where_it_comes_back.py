@@ -1,11 +1,13 @@
 """A sign-in ends at whatever host it was begun, tells the page that waits for it, and its code stands in no address of
 a page of ours; consent for a tenant is given by its administrator, here or by a link."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
@@ -184,12 +186,35 @@ def test_a_link_that_was_passed_on_tells_its_result_to_whoever_opens_it(ready: C
         BACK, {"admin_consent": "True", "error": "x", "error_description": "<script>alert(1)</script>"}
     )
     assert "<script>alert" not in forged.content.decode()
+    for error in ("access_denied", "consent_required", "Call-this-number", "invalid_grant"):
+        for number, known in (("65004", "Cancel"), ("50020", ""), ("", "")):
+            said = f"AADSTS{number}: Call our help desk." if number else "Call our help desk."
+            asked = {"admin_consent": "True", "error": error, "error_description": said}
+            page = Client().get(BACK, asked).content.decode()
+            assert "Consent was not given" in page, asked
+            assert "help desk" not in page, "nobody puts words into our mouth"
+            assert "Call-this" not in page
+            assert known in page or error != "access_denied"
 
 
 def test_consent_without_a_tenant_says_what_is_missing(admin: Client, company: Company) -> None:
     state.connection_of(company)
     page = admin.post(f"{PAGE}consent/", follow=True).content.decode()
     assert "The Tenant ID is missing or not valid." in page
+
+
+def test_a_consent_is_waited_for_an_hour_at_the_host_where_it_was_begun(ready: Company, admin_user: Any) -> None:
+    for purpose, minutes, expected in (
+        (administrator.CONSENT, 50, "https://a"), (administrator.CONSENT, 70, ""), ("prepare", 20, ""),
+        ("prepare", 10, "https://a"),
+    ):  # fmt: skip
+        AdministratorSignIn.objects.all().delete()
+        made = AdministratorSignIn.objects.create(
+            company=ready, user=admin_user, purpose=purpose, state=administrator._digest("x"), session="s",
+            origin="https://a", credential_version=1,
+        )  # fmt: skip
+        AdministratorSignIn.objects.filter(pk=made.pk).update(began_at=timezone.now() - timedelta(minutes=minutes))
+        assert administrator.begun_at("x") == expected, (purpose, minutes)
 
 
 def test_only_administrators_ask_for_consent(ready: Company) -> None:
