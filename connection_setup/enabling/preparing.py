@@ -50,6 +50,12 @@ def open_job(company: Company) -> Job | None:
     )
 
 
+def last_job(company: Company) -> Job | None:
+    """Return the company's last preparation, ended or not; None without one."""
+    found = Job.objects.filter(company=company, type=Type.PREPARATION)
+    return found.select_related("company").order_by("-pk").first()
+
+
 def wake(company: Company) -> None:
     """Have a preparation go on that waited for the sign-in that was just made."""
     job = open_job(company)
