@@ -19,6 +19,7 @@ from dataverse import clouds, pem_files
 from dataverse.concurrency import MAX_SLOTS
 from dataverse.connection_pool import CheckingAdapter
 from dataverse.errors import ConfigurationError
+from dataverse.retry import ATTEMPTS
 
 before_send: list[Callable[[str, str], None]] = []
 """Called with method and address before every request, sign-in included: a test asserts here what must not happen."""
@@ -28,11 +29,15 @@ _MAX_SESSIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to connect, to wait for the next bytes, and for a request altogether; below the lease of a job."""
+    """Seconds to connect, to wait for the next bytes, and for a request altogether; how often it is sent at most.
+
+    A worker sends nothing once its lease is lost; a heartbeat keeps the lease alive while an answer is waited for.
+    """
 
     connect: float = 5.0
     read: float = 35.0
     total: float = 40.0
+    attempts: int = ATTEMPTS
 
 
 class Session(requests.Session):

@@ -5,10 +5,12 @@ The one reader for what an administrator names or uploads: the client's certific
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
@@ -61,10 +63,14 @@ def pem_of(content: bytes) -> str:
 def _pem_of_pfx(content: bytes) -> str:
     try:
         found = pkcs12.load_pkcs12(content, None)
+    except UnsupportedAlgorithm:
+        raise _unknown_algorithm() from None
     except ValueError as error:
         if "password" in str(error).lower():
             try:
                 found = pkcs12.load_pkcs12(content, b"")
+            except UnsupportedAlgorithm:
+                raise _unknown_algorithm() from None
             except ValueError:
                 raise Unreadable(
                     "The PFX file is protected by a password.",
@@ -97,14 +103,35 @@ def authority_file(path: str) -> str:
     plain = text.encode()
     if plain == content:
         return path
-    name = f"authority-{os.getuid()}-{hashlib.sha256(plain).hexdigest()[:20]}.pem"
+    folder = _own_folder()
+    copy = folder / f"authority-{hashlib.sha256(plain).hexdigest()[:20]}.pem"
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=f"{copy.name}.", delete=False) as draft:
+        draft.write(plain)
+    Path(draft.name).replace(copy)
+    return str(copy)
+
+
+def _own_folder() -> Path:
+    """Return the folder of the copies, which this process's user alone may write to. Raises Unreadable, OSError.
+
+    Its name is known to everybody on the machine, and who owns it decides whom TLS trusts.
+    """
     folder = Path(tempfile.gettempdir()) / f"authorities-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    copy = folder / name
-    draft = folder / f"{name}.{os.getpid()}"
-    draft.write_bytes(plain)
-    draft.replace(copy)
-    return str(copy)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise Unreadable(
+            f"The folder {folder} for copies of it belongs to somebody else, or others may write to it.",
+            "Remove that folder, or name a plain PEM file, which needs no copy.",
+        )
+    return folder
+
+
+def _unknown_algorithm() -> Unreadable:
+    return Unreadable(
+        "The file is protected or signed by a method that is not known here.",
+        "Export it again, as a PEM file without a password.",
+    )
 
 
 def _decode(content: bytes, encoding: str) -> str:

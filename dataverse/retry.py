@@ -40,12 +40,12 @@ class GiveUp:
 
 
 def decide(
-    error: DataverseError, *, attempt: int, slept: float, repeatable: bool, jitter: float = 0.0
+    error: DataverseError, *, attempt: int, slept: float, repeatable: bool, jitter: float = 0.0, most: int = ATTEMPTS
 ) -> Wait | Postpone | GiveUp:
     """Return what to do after an attempt (counted from 1) failed, `slept` seconds having been waited so far.
 
     repeatable: the request has the same effect when carried out twice; jitter: 0 to 1, spreads waits that the service
-    does not name.
+    does not name; most: how often a service that is unavailable is asked altogether.
     """
     named = isinstance(error, Throttled) and (error.retry_after or 0) > 0
     backoff = 2.0 ** min(attempt - 1, 16) * (1 if named else 1 + jitter)
@@ -56,7 +56,7 @@ def decide(
         if seconds > LONGEST_WAIT_S or slept + seconds > LONGEST_SLEEP_S:
             return Postpone(seconds)
         return Wait(seconds)
-    if not isinstance(error, Unavailable) or not error.repeat or attempt >= ATTEMPTS:
+    if not isinstance(error, Unavailable) or not error.repeat or attempt >= most:
         return GiveUp()
     if error.outcome_unknown and not repeatable:
         return GiveUp()

@@ -293,15 +293,19 @@ def claims_error(request_id: str) -> SignInError:
     )
 
 
-def consent_problem(returned: dict[str, str]) -> SignInError | None:
+def consent_problem(returned: dict[str, str], *, asked: bool = True) -> SignInError | None:
     """Return why an answer of the admin-consent page is none; None where consent was given.
 
-    It says admin_consent=True also when nothing was granted, so `error` decides.
+    It says admin_consent=True also when nothing was granted, so `error` decides. asked: it answers what this
+    browser asked; else anybody may have made it up, so that none of its words are passed on, but what its number means.
     """
     error, said = returned.get("error", ""), returned.get("error_description", "")[:2000]
     if not error:
         return None if returned.get("admin_consent", "").lower() == "true" else SignInError(*_UNKNOWN_CONSENT)
     number = number_of(said)
+    if not asked:
+        error = error if error in _ERRORS.keys() | _LATER else "unknown"
+        said = f"AADSTS{number}" if number else ""
     if number in {"90093"}:
         return SignInError(
             "Whoever signed in may not consent for everyone in the tenant.",

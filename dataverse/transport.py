@@ -185,7 +185,10 @@ class Transport:
         """Sleep before the next attempt and return the seconds; raise where there is to be none, or not now."""
         if isinstance(error, Throttled):
             self.count_throttled()
-        step = retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable, jitter=random.random())  # noqa: S311 - spreads waits  # nosec B311
+        step = retry.decide(
+            error, attempt=attempt, slept=slept, repeatable=repeatable, most=self._timeouts.attempts,
+            jitter=random.random(),  # noqa: S311 - spreads waits  # nosec B311
+        )  # fmt: skip
         if isinstance(step, retry.GiveUp):
             raise error
         until = self.throttle.begin_wait(error, step.seconds) if isinstance(error, Throttled) else 0.0

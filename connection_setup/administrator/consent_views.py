@@ -47,11 +47,11 @@ def grant(request: HttpRequest, company: str) -> HttpResponse:
 
 def came_back(request: HttpRequest, returned: dict[str, str]) -> HttpResponse:
     """Tell whether consent was given: on the page it was begun on, or to whoever followed a link."""
-    problem = consent_problem(returned)
     key = request.session.session_key
     begun = None
     if key and request.user.is_authenticated:
         begun = administrator_sign_in.take_consent(session_key=key, user=request.user, sent=returned.get("state", ""))
+    problem = consent_problem(returned, asked=begun is not None)
     if begun is None:
         told = {"problem": problem.user_message if problem else "", "given": GIVEN}
         return render_template(request, "connection_setup/administrator/consent.html", told)

@@ -5,7 +5,7 @@ from typing import Any
 from connection_setup import captions
 from connection_setup.administrator.forms import PurposeForm, purpose_form
 from connection_setup.connection import redirect_url
-from connection_setup.connection.endpoints import SIGN_IN_HOST
+from connection_setup.connection.sign_in_waiting import BELOW, PAGE_SAYS, WAITING
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import consent, preparation, steps, steps_table
 from connection_setup.provisioning.consent_action import consent_action, consent_link
@@ -57,7 +57,7 @@ def build_page(
     if done and signed_in is not None:
         return Page(
             **common,
-            help="connection#administrator",
+            help=_help(signed_in.purpose),
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
             template=steps_table.TEMPLATE,
@@ -66,18 +66,15 @@ def build_page(
     form = form or purpose_form(connection, purpose=purpose)
     return Page(
         **common,
-        help="connection#administrator",
+        help=_help(purpose),
         tip=Tip(
             "Only once",
             "An administrator of the environment signs in here once. Afterwards the application works as its own user, "
             "and the administrator's sign-in is forgotten.",
         ),
         progress=Progress(
-            "Waiting for the sign-in",
-            f"It continues in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and from this site, "
-            "or sign in again below, in this window. If Microsoft's page itself shows an error, nothing comes back "
-            "here: for AADSTS50011 add the Redirect URL below to the registration, for AADSTS50105 have this person "
-            "assigned to the application.",
+            WAITING,
+            f"{BELOW} {PAGE_SAYS}",
             poll_url=company_url("connection_setup:administrator", company),
         )
         if waiting
@@ -92,6 +89,10 @@ def build_page(
         submit=Action("Sign in with administrator user", icon="person", primary=True),
         cancel=Link("Cancel", company_url("connection_setup:setup", company)),
     )
+
+
+def _help(purpose: str) -> str:
+    return "connection#web-hook" if purpose == preparation.WEB_HOOK else "connection#administrator"
 
 
 def _notices(

@@ -50,7 +50,8 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits_for_sign_in(run):
         return render.redirect(request, run.page_url)  # the enabling that asked for the sign-in continues
     job = preparing.open_job(connection.company)
-    if found is not None and found.signed_in_at and found.purpose == preparation.REDEPLOY and job is not None:
+    redeploys = found is not None and found.signed_in_at and found.purpose == preparation.REDEPLOY
+    if redeploys and job is not None and preparing.purpose_of(job) == preparation.REDEPLOY:
         return render.redirect(request, company_url("jobs:job", connection.company, pk=job.pk))
     form = None
     if found is None and request.GET.get("accept") == "missing":
@@ -103,7 +104,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     returned = {name: request.GET[name] for name in RETURNED if name in request.GET}
     sent, is_read = returned.get("state", ""), request.method in {"GET", "HEAD"}
     elsewhere = administrator_sign_in.begun_at(sent) if is_read else ""
-    if elsewhere and elsewhere != redirect_url.origin_of(request):
+    if elsewhere and elsewhere != redirect_url.origin_of(request) and redirect_url.is_trusted(elsewhere):
         return HttpResponseRedirect(f"{elsewhere}{redirect_url.PATH}?{urlencode(returned)}")
     if is_read and "admin_consent" in returned:
         return consent_views.came_back(request, returned)

@@ -210,13 +210,18 @@ def _no_sleep(_: float) -> None:
     """Retry without waiting: whoever looks at a list of environments would wait as well."""
 
 
+PATIENT_S = 180.0
+"""How long a job waits for the answer to a definition."""
+
+
 def administrator_client(connection: DataverseConnection, person: Person, *, patient: bool = False) -> DataverseClient:
     """Return a client that acts as the administrator who signed in. Raises ConfigurationError.
 
-    patient: it waits five minutes for an answer, as a job may: a definition takes up to three behind a lock.
+    patient: it waits three minutes for an answer, as a job may: a definition takes that long behind a lock. It asks
+    once: the job comes back later, and reads what was made, so that a worker sees in between that it is cancelled.
     """
     environment = endpoints.environment(connection)
-    timeouts = Timeouts(read=300.0, total=300.0) if patient else None
+    timeouts = Timeouts(read=PATIENT_S, total=PATIENT_S, attempts=1) if patient else None
     return DataverseClient(environment, person.tokens_for(environment), timeouts=timeouts)
 
 

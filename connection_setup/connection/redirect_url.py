@@ -4,7 +4,7 @@ A Redirect URL leads to this site alone, whoever types it: the code of a sign-in
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -45,9 +45,28 @@ def origin_of(request: HttpRequest) -> str:
 
 
 def begun_elsewhere(request: HttpRequest, connection: DataverseConnection) -> str:
-    """Return the origin a sign-in is begun at, where it is another than the Redirect URL's; "" where it is that one."""
+    """Return the origin a sign-in is begun at, where it is another than the Redirect URL's; "" where it is that one.
+
+    "" also for an origin that the code of a sign-in is not handed on to (is_trusted).
+    """
     here = origin_of(request)
-    return "" if here == clouds.origin(effective_url(connection)) else here[:MAX_LENGTH]
+    return here if here != clouds.origin(effective_url(connection)) and is_trusted(here) else ""
+
+
+def is_trusted(origin: str) -> bool:
+    """Return whether the code of a sign-in may be handed on to an origin: one of this site, as a Redirect URL is.
+
+    Whoever sends a request chooses its host and port, and ALLOWED_HOSTS may be "*": the host must be named there or in
+    SITE_URL, the connection encrypted or of this machine, and the port the site's own. A site of this machine may be
+    opened at any port of it.
+    """
+    parts, own = urlsplit(origin), urlsplit(settings.SITE_URL)
+    host, here = parts.hostname or "", clouds.is_loopback(parts.hostname or "")
+    if not _is_this_site(host) or not (parts.scheme == "https" or here) or len(origin) > MAX_LENGTH:
+        return False
+    if here and clouds.is_loopback(own.hostname or ""):
+        return True
+    return _port(parts) == _port(own)
 
 
 def effective_url(connection: DataverseConnection) -> str:
@@ -106,6 +125,10 @@ def _host(text: str) -> str:
             "The Redirect URL begins with http://, which is allowed on this machine alone.", "Enter https://."
         )
     return host
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_this_site(host: str) -> bool:

@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.enabling import preparing
 from connection_setup.enabling import run as enabling
-from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, PREPARED, STEPS
+from connection_setup.enabling.steps import ADMINISTRATOR, BY_JOB, CONSENT, PREPARED, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent, languages, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from connection_setup.provisioning.steps import StepReport
 from jobs import display
-from jobs.models import State
+from jobs.models import Job, State
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status
 from ui.links import company_url, optional_url
@@ -54,7 +54,10 @@ def page(
         )
     step_url = company_url("connection_setup:enabling", company)
     if (waits := preparing_progress(company, step_url)) is not None:
-        common |= {"notices": (preparing_notice(company),), "state": _state(run, in_progress=True), "progress": waits}
+        common |= {
+            "notices": (preparing_notice(company),), "state": _state(run, in_progress=True), "progress": waits,
+            "help": "connection#preparing",
+        }  # fmt: skip
         return Page(**common, fast_tabs=(preparing_tab(run),))
     context = steps_context(run, in_progress=in_progress, step_url=step_url)
     if not in_progress and enabling.failed_by_administrator(run, request.session.session_key):
@@ -80,9 +83,15 @@ def preparing_tab(run: EnablingRun) -> FastTab:
 
 def preparing_notice(company: Company) -> Notice:
     """Return that a job prepares the environment, which needs no page; it leads to the job."""
-    job = preparing.open_job(company)
-    ways = (Action("Open the job", company_url("jobs:job", company, pk=job.pk), icon="job"),) if job else ()
+    ways = job_actions(preparing.open_job(company))
     return Notice("It goes on without this page, which you may close.", title="A job prepares it.", actions=ways)
+
+
+def job_actions(job: Job | None) -> tuple[Action, ...]:
+    """Return the way to a job's page; none without a job."""
+    if job is None:
+        return ()
+    return (Action("Open the job", company_url("jobs:job", job.company, pk=job.pk), icon="job"),)
 
 
 def steps_tab(run: EnablingRun, *, in_progress: bool = False) -> FastTab:
@@ -115,14 +124,16 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
         sign_in = Action(
             "Sign in with administrator user", company_url("connection_setup:administrator", company), icon="person"
         )
-        return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(sign_in,)),)
+        ways = (sign_in, *job_actions(preparing.open_job(company)))
+        return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=ways),)
     return ()
 
 
 def ways_on(run: EnablingRun, failed: StepReport) -> tuple[Action, ...]:
-    """Return what leads on from a failed step, beside trying again."""
+    """Return what leads on from a failed step, beside trying again: the job that took it, else the settings."""
     company = run.company
-    ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
+    ways = job_actions(preparing.last_job(company)) if failed.name in BY_JOB else ()
+    ways = ways or (Action("Change the settings", company_url("connection_setup:setup", company)),)
     by_person = failed.name == "administrator" or failed.reason in ("denied", "sign_in")
     if by_person and failed.name in PREPARED and run.found.get("missing"):
         forget = company_url("connection_setup:administrator-forget", company)

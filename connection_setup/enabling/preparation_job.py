@@ -26,6 +26,10 @@ TOO_LONG = (
     "one at a time.",
     "Solution history in Power Apps shows who. Try again once that has ended: what was made until now stays.",
 )
+CHANGED = (
+    "The settings were changed meanwhile, or this was begun more than an hour ago, so nothing more was prepared.",
+    "Begin again.",
+)
 ENABLED = "The environment is prepared and the connection is enabled. The administrator's sign-in is forgotten."
 REDEPLOYED = (
     "The integration solution is deployed: its tables, its security role and the application's user are in place. "
@@ -61,7 +65,9 @@ def prepare(context: JobContext) -> None:
         report = plan.take()
         _save(context, plan, phase=step.caption)
         if report is None:
-            break
+            if _is_enabled(context):
+                break
+            context.fail(Reason.REFUSED, CHANGED[0], fix=CHANGED[1])
         if report.state == steps.COMES_LATER:
             _postpone(context, plan, report)
         if report.state == steps.WAITING:
@@ -81,9 +87,10 @@ def _save(context: JobContext, plan: _Plan, *, phase: str) -> None:
 
 
 def _postpone(context: JobContext, plan: _Plan, report: StepReport) -> None:
-    what = report.name if report.reason == steps.LOCKED else f"{report.name}: {report.message}"
+    what = "" if report.reason == steps.LOCKED else report.message
     now = timezone.now().timestamp()
-    found = patience.wait(plan.memory.get("waits", {}), step=what, reason=report.reason, now=now)
+    waits = plan.memory.get("waits", {})
+    found = patience.wait(waits, step=report.name, what=what, reason=report.reason, now=now)
     plan.memory["waits"] = found.memory
     if found.pause_s is None:
         plan.put(StepReport(report.name, report.caption, steps.FAILED, *TOO_LONG, report.reason))
@@ -94,16 +101,19 @@ def _postpone(context: JobContext, plan: _Plan, report: StepReport) -> None:
     context.postpone(found.pause_s, f"{report.caption}: {report.message}")
 
 
+def _is_enabled(context: JobContext) -> bool:
+    """Return whether the connection is enabled, which the steps end with."""
+    return state.connection_of(context.company).enabled
+
+
 def _plan(context: JobContext) -> _Plan:
     connection = state.connection_of(context.company)
     if connection.enabled:
         context.finish("The connection is enabled.")
     if connection.changed_at.isoformat() != context.parameters["settings_of"]:
-        context.fail(
-            Reason.REFUSED, "The settings were changed meanwhile, so nothing more was prepared.", fix="Begin again."
-        )
+        context.fail(Reason.REFUSED, CHANGED[0], fix=CHANGED[1])
     purpose = str(context.parameters["purpose"])
-    who = sign_in.newest(context.company, purpose, context.job.requested_by)
+    who = sign_in.newest(context.company, purpose)
     if purpose == preparation.REDEPLOY:
         return _Redeployment(context, who)
     return _Enabling(context, who)

@@ -11,16 +11,23 @@ from connection_setup.connection import state
 from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.provisioning import sign_in
 from jobs import services as jobs
-from jobs.models import OPEN_STATES, Job, State, Type
+from jobs.models import ENDED_STATES, OPEN_STATES, Job, State, Type
 from masterdata.models import Company
 
 _KEY = "preparation:"
+REPLACED = "It waited for an administrator's sign-in, and somebody signed in to prepare the environment otherwise."
 
 
 def start(signed_in: AdministratorSignIn, *, user: Any, run: EnablingRun | None = None) -> Job:
-    """Queue the preparation that a sign-in was made for, or have the one that waits go on; return the job."""
+    """Queue the preparation that a sign-in was made for, or have the one that waits go on; return the job.
+
+    One that waits for a person, for another purpose, makes way.
+    """
     company = signed_in.company
     found = open_job(company)
+    if found is not None and found.needs_person and purpose_of(found) != signed_in.purpose:
+        jobs.cancel(job=found, user=user, why=REPLACED)
+        found = open_job(company)
     if found is not None:
         jobs.hurry(job=found)
         return found
@@ -43,6 +50,12 @@ def open_job(company: Company) -> Job | None:
     )
 
 
+def last_job(company: Company) -> Job | None:
+    """Return the company's last preparation, ended or not; None without one."""
+    found = Job.objects.filter(company=company, type=Type.PREPARATION)
+    return found.select_related("company").order_by("-pk").first()
+
+
 def wake(company: Company) -> None:
     """Have a preparation go on that waited for the sign-in that was just made."""
     job = open_job(company)
@@ -54,6 +67,14 @@ def forget_sign_ins(exclusive_key: str) -> None:
     """Drop what an ended preparation signed in with, unless a person may try it again; for registry.on_ended."""
     if not exclusive_key.startswith(_KEY):
         return
-    last = Job.objects.filter(exclusive_key=exclusive_key).order_by("-pk").first()
-    if last is not None and last.state in (State.FINISHED, State.CANCELLED):
-        sign_in.drop_purpose(last.company, str(last.parameters.get("purpose")), last.requested_by)
+    known = Job.objects.filter(exclusive_key=exclusive_key).select_related("company")
+    last = known.filter(state__in=ENDED_STATES).order_by("-ended_at", "-pk").first()
+    if last is None or last.state not in (State.FINISHED, State.CANCELLED):
+        return
+    if not any(purpose_of(one) == purpose_of(last) for one in known.filter(state__in=OPEN_STATES)):
+        sign_in.drop_purpose(last.company, purpose_of(last))
+
+
+def purpose_of(job: Job) -> str:
+    """Return what a preparation is for: that of the sign-ins it goes on with."""
+    return str(job.parameters.get("purpose"))

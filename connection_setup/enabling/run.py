@@ -234,8 +234,12 @@ def _is_current(run: EnablingRun, changed_at: datetime) -> bool:
 
 
 def _is_for_a_job(run: EnablingRun, name: str, signed_in: AdministratorSignIn | None) -> bool:
-    """Return whether a job takes a step: one is under way, or it makes what only an administrator may make."""
-    if preparing.open_job(run.company) is not None:
+    """Return whether a job takes a step: one is under way, or it makes what only an administrator may make.
+
+    One of another purpose that waits for a person takes none.
+    """
+    job = preparing.open_job(run.company)
+    if job is not None and not (job.needs_person and preparing.purpose_of(job) != "prepare"):
         return True
     return name in BY_JOB and signed_in is not None and "there" not in run.found
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connection_setup import captions
-from connection_setup.connection.endpoints import SIGN_IN_HOST
+from connection_setup.connection.sign_in_waiting import BELOW, WAITING
 from connection_setup.environments import services as environments
 from connection_setup.environments.forms import TenantForm
 from connection_setup.environments.services import DiscoveredEnvironment, EnvironmentState
@@ -55,9 +55,8 @@ def build_page(
             "environment in another tenant, sign in as an administrator of that tenant.",
         ),
         progress=Progress(
-            "Waiting for the sign-in",
-            f"It continues in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and from this site, "
-            "or sign in again below, in this window.",
+            WAITING,
+            BELOW,
             poll_url=company_url("connection_setup:environments", company),
         )
         if waiting

@@ -7,7 +7,7 @@ from django.http import HttpResponseRedirect
 
 from connection_setup.connection import redirect_url
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection.endpoints import SIGN_IN_HOST
+from connection_setup.connection.sign_in_waiting import BY_BUTTON, PAGE_SAYS, SEVERAL_TENANTS, WAITING
 from connection_setup.environments import services as environments
 from connection_setup.environments.services import DiscoveredEnvironment
 from connection_setup.guide import flow
@@ -28,12 +28,6 @@ SIGN_IN, ENVIRONMENT = "sign-in", "environment"
 WITHOUT_SIGN_IN = "without-sign-in"
 """Confirmed where somebody continues without an administrator: the environment is prepared already."""
 OTHER_ENVIRONMENT = "other"
-PAGE_SAYS = (
-    "If Microsoft's page itself shows an error, nothing comes back here. AADSTS50194: enter Administrator's tenant "
-    "below, or make the registration multi-tenant. AADSTS50011: add the Redirect URL to the registration. "
-    "AADSTS50105: have this person assigned to the application."
-)
-"""What Microsoft's page shows and never tells an application."""
 STATE_SENTENCES = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
 
 
@@ -117,9 +111,8 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         next=Action("Sign in with administrator user", icon="person"),
         form_window="tandem-sign-in",
         progress=Progress(
-            "Waiting for the sign-in",
-            f"It continues in another window. If you see none, pop-ups are blocked: allow them from {SIGN_IN_HOST} and "
-            f"from this site, or choose Sign in in this window. {PAGE_SAYS}",
+            WAITING,
+            f"{BY_BUTTON} {PAGE_SAYS} {SEVERAL_TENANTS}",
             poll_url=here,
         )
         if waiting

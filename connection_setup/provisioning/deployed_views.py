@@ -80,7 +80,7 @@ def _page(
             title,
             company=owner,
             crumbs=crumbs,
-            help="connection#standing",
+            help="connection#solution-file" if file else "connection#standing",
             notices=notices,
             fast_tabs=tabs,
             actions=actions,

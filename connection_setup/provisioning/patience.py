@@ -21,16 +21,21 @@ class Patience:
     pause_s: float | None
 
 
-def wait(memory: Mapping[str, Any], *, step: str, reason: str, now: float) -> Patience:
+def wait(memory: Mapping[str, Any], *, step: str, reason: str, now: float, what: str = "") -> Patience:
     """Return the next wait of a step, from what was stored at its last one. now: seconds since 1970.
 
-    step: its name, with what of it is waited for. Another one, or another reason, begins anew. Only a lock has an end
-    here: what is not shown has one of its own.
+    what: what of the step is waited for. Another one, or another reason, begins with short pauses again; since when the
+    step waits for a lock is kept while other waits come between. Only a lock has an end here: what is not shown has one
+    of its own.
     """
-    same = (memory.get("step"), memory.get("reason")) == (step, reason)
-    since, tries = (float(memory["since"]), int(memory["tries"])) if same else (now, 0)
-    if reason == LOCKED and now - since >= LOCK_PATIENCE_S:
-        return Patience({}, None)
+    # A wait of long ago, such as before a person signed in again, is another one.
+    known = memory if memory.get("step") == step and now - memory.get("at", now) < LOCK_PATIENCE_S else {}
+    tries = int(known["tries"]) if known and (known.get("what"), known["reason"]) == (what, reason) else 0
+    since = known.get("since")
+    if reason == LOCKED:
+        since = now if since is None else float(since)
+        if now - since >= LOCK_PATIENCE_S:
+            return Patience({}, None)
     pauses = PAUSES_S if reason == LOCKED else SETTLING_PAUSES_S
-    pause = pauses[min(tries, len(pauses) - 1)]
-    return Patience({"step": step, "reason": reason, "since": since, "tries": tries + 1}, pause)
+    kept = {"step": step, "what": what, "reason": reason, "since": since, "at": now, "tries": tries + 1}
+    return Patience(kept, pauses[min(tries, len(pauses) - 1)])

@@ -190,7 +190,7 @@ def _web_hook(work: Preparation) -> Result:
 
 
 USER, SELF_TEST = "user", "self-test"
-"""Names of steps: from the first on the application has its user; the other signs in as the application."""
+"""Names of two steps: USER makes the application's user; SELF_TEST signs in as it."""
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
 
 STEPS: tuple[Step[Preparation], ...] = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from connection_setup.provisioning.client import Definer, first_row, own_id, root_unit
-from connection_setup.provisioning.settling import Settling, is_absent
+from connection_setup.provisioning.settling import NotSettled, Settling, is_absent
 from connection_setup.types import COMPANY_TABLE, ROLE, SOLUTION
 from dataverse import odata
 from dataverse.errors import ConfigurationError
@@ -57,7 +57,8 @@ def make_role(client: Definer, settling: Settling, rights: Rights = NEEDED_RIGHT
         make=lambda: client.define("roles", body, solution=SOLUTION),
     )  # fmt: skip
     role = find_role(client, root)
-    assert role is not None
+    if role is None:  # another server answered, which does not know it yet
+        raise NotSettled(f"The security role {ROLE}")
     lacking = bool(missing_privileges(client, role, rights))
     settling.ensure(
         "privileges", what=f"The privileges of {ROLE}", there=lambda: not missing_privileges(client, role, rights),

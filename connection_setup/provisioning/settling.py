@@ -37,8 +37,7 @@ class Blocked(Refusal):
             "refused",
             f"This environment does not allow unmanaged customizations, and {what} missing.",
             "Ask its administrator to turn the block off in the Power Platform admin center while the environment is "
-            "prepared; or to import the solution by hand, by Download Solution File: into a development environment "
-            "first, since a blocked one takes managed solutions alone. Then try again.",
+            "prepared, then try again. Or choose Download Solution File, and have the solution imported by hand.",
         )
 
 

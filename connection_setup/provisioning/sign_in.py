@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from connection_setup.connection import clients, redirect_url, state
@@ -19,6 +20,7 @@ from connection_setup.models import AdministratorSignIn, AuthenticationType, Dat
 from connection_setup.secrets import credentials as credentials_of
 from connection_setup.secrets.sealing import seal, unseal
 from core.refusals import Refusal
+from core.roles import Can, may
 from dataverse import clouds, discovery, person_sign_in
 from dataverse.discovery import Instance
 from dataverse.errors import DataverseError, SignInError
@@ -113,7 +115,9 @@ def begun_at(sent: str) -> str:
     """Return where the sign-in with this state was begun, if not at the Redirect URL's origin; else ""."""
     if not sent:
         return ""
-    found = AdministratorSignIn.objects.filter(state=_digest(sent), began_at__gt=timezone.now() - RETURN_WITHIN)
+    now = timezone.now()
+    in_time = Q(began_at__gt=now - RETURN_WITHIN) | Q(purpose=CONSENT, began_at__gt=now - SIGN_IN_LIFETIME)
+    found = AdministratorSignIn.objects.filter(in_time, state=_digest(sent))
     return found.values_list("origin", flat=True).first() or ""
 
 
@@ -268,20 +272,21 @@ def drop(company: Company, session_key: str) -> None:
     _sign_ins(company, session_key).delete()
 
 
-def newest(company: Company, purpose: str, user: Any) -> AdministratorSignIn | None:
-    """Return the last sign-in of a user for a purpose, in whatever session, that may still be used; None without one.
+def newest(company: Company, purpose: str) -> AdministratorSignIn | None:
+    """Return the last sign-in for a purpose, in whatever session, that may still be used; None without one.
 
-    A job goes on with it: whoever began the job signs in again where it is over.
+    A job goes on with it: where it is over, anybody who may administer the company signs in again.
     """
     found = (
-        AdministratorSignIn.objects.select_related("company")
-        .filter(company=company, purpose=purpose, user=user, signed_in_at__isnull=False)
+        AdministratorSignIn.objects.select_related("company", "user")
+        .filter(company=company, purpose=purpose, signed_in_at__isnull=False)
         .filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME)
         .exclude(sealed=b"")
         .order_by("-pk")
-        .first()
     )
-    return found if found is not None and _matches_settings(found, state.connection_of(company)) else None
+    connection = state.connection_of(company)
+    able = (one for one in found if may(one.user, Can.ADMINISTER, company) and _matches_settings(one, connection))
+    return next(able, None)
 
 
 def forget(signed_in: AdministratorSignIn) -> None:
@@ -289,9 +294,9 @@ def forget(signed_in: AdministratorSignIn) -> None:
     AdministratorSignIn.objects.filter(pk=signed_in.pk).delete()
 
 
-def drop_purpose(company: Company, purpose: str, user: Any) -> None:
-    """Delete a user's sign-ins for a purpose, in every session."""
-    AdministratorSignIn.objects.filter(company=company, purpose=purpose, user=user).delete()
+def drop_purpose(company: Company, purpose: str) -> None:
+    """Delete the sign-ins for a purpose, in every session."""
+    AdministratorSignIn.objects.filter(company=company, purpose=purpose).delete()
 
 
 def drop_preparations(company: Company) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from connection_setup.provisioning.client import Definer, first_row, own_id, root_unit
-from connection_setup.provisioning.settling import Settling
+from connection_setup.provisioning.settling import NotSettled, Settling
 from connection_setup.types import ROLE, SOLUTION
 from dataverse import odata
 from dataverse.errors import ConfigurationError
@@ -22,7 +22,6 @@ VERSION = "1.0.0.0"
 OPTION_PREFIX = 83_120
 """First digits of the publisher's own choice values; any number from 10,000 to 99,999 is allowed."""
 NON_INTERACTIVE = 4
-_first = first_row
 
 
 # -- the solution ---------------------------------------------------------------------------------
@@ -46,6 +45,8 @@ def make_solution(client: Definer, settling: Settling) -> bool:
         ),
     )  # fmt: skip
     publisher = _publisher(client)
+    if publisher is None:  # another server answered, which does not know it yet
+        raise NotSettled(f"The publisher {PUBLISHER}")
     made = settling.ensure(
         "solution", what=f"The solution {SOLUTION}", there=lambda: find_solution(client) is not None,
         make=lambda: client.create(
@@ -53,7 +54,7 @@ def make_solution(client: Definer, settling: Settling) -> bool:
             {
                 "solutionid": str(own_id(client, "solution")), "uniquename": SOLUTION,
                 "friendlyname": SOLUTION_NAME, "version": VERSION,
-                **odata.bind("publisherid", "publishers", publisher or ""),
+                **odata.bind("publisherid", "publishers", publisher),
             },
             primary_id="solutionid",
         ),
@@ -114,7 +115,10 @@ def make_application_user(client: Definer, application_id: str, settling: Settli
         there=lambda: bool(_users(client, application_id)),
         make=lambda: client.create("systemusers", values, primary_id="systemuserid"),
     )  # fmt: skip
-    (found,) = _users(client, application_id)
+    users = _users(client, application_id)
+    if not users:  # another server answered, which does not know it yet
+        raise NotSettled("The application's user")
+    found = users[0]
     user_id = UUID(found["systemuserid"])
     if found.get("isdisabled"):
         client.update("systemusers", user_id, {"isdisabled": False})

@@ -41,7 +41,7 @@ def require_all(client: Definer, settling: Settling) -> None:
     if not missing:
         return
     if settling.just_made():
-        raise NotSettled(listed(missing).capitalize())
+        raise NotSettled(sentence_case(listed(missing)))
     raise ConfigurationError(
         f"After the preparation {listed(missing)} cannot be read in Dataverse.",
         "Try again: what is missing is made.",
@@ -71,6 +71,11 @@ def try_application(client: Any, settling: Settling) -> None:
         if is_absent(error) and settling.just_made():
             raise NotSettled("The tables and columns, as the application sees them") from error
         raise
+
+
+def sentence_case(text: str) -> str:
+    """Return a text with a capital letter first; names in it keep theirs."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def listed(names: list[str], most: int = 3) -> str:

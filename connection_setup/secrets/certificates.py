@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
@@ -17,7 +18,7 @@ from core.refusals import NotUsable
 KEY_BITS = 3072
 VALID_DAYS = 365
 LEAST_KEY_BITS = 2048
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 
 
 def application_name() -> str:
@@ -117,7 +118,17 @@ def describe(certificate_pem: str) -> CertificateInfo:
 
 def _blocks(bundle: str) -> list[tuple[str, str]]:
     """Return the blocks of a PEM text in their order: what each calls itself, and its text."""
-    return [(found.group(1), found.group(0)) for found in _BLOCK.finditer(bundle)]
+    found, position, endless = [], 0, set[str]()
+    while (begin := _BEGIN.search(bundle, position)) is not None:
+        name, position = begin.group(1), begin.end()
+        closing = f"-----END {name}-----"
+        end = -1 if name in endless else bundle.find(closing, position)
+        if end < 0:
+            endless.add(name)  # looked for once: a file of beginnings alone must not take seconds
+            continue
+        position = end + len(closing)
+        found.append((name, bundle[begin.start() : position]))
+    return found
 
 
 def _certificates(bundle: str) -> list[x509.Certificate]:
@@ -125,14 +136,17 @@ def _certificates(bundle: str) -> list[x509.Certificate]:
     found = []
     for name, block in _blocks(bundle):
         if name in ("CERTIFICATE", "X509 CERTIFICATE"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, UnsupportedAlgorithm):
                 found.append(x509.load_pem_x509_certificate(block.replace("X509 CERT", "CERT").encode()))
     return found
 
 
 def _is_of(certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> bool:
     """Return whether a certificate belongs to a key."""
-    public = certificate.public_key()
+    try:
+        public = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # of a kind that this library does not know
+        return False
     return isinstance(public, rsa.RSAPublicKey) and public.public_numbers() == key.public_key().public_numbers()
 
 
@@ -163,7 +177,7 @@ def _load_key(block: str) -> rsa.RSAPrivateKey:
         key = serialization.load_pem_private_key(block.encode(), password=None)
     except TypeError:
         raise BadCertificate("The private key is protected by a passphrase.", "Export it without one.") from None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise BadCertificate("The private key cannot be read.", "Export it again, as a PEM file.") from None
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
         raise BadCertificate(

@@ -124,6 +124,8 @@ def remove_web_hook(request: HttpRequest, company: str) -> HttpResponse:
     return HttpResponseRedirect(back)
 
 
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
 def create_currency(request: HttpRequest, company: str) -> HttpResponse:
     """Make the local currency in Dataverse, and test the connection again, which found it missing."""
     connection = state.connection_of(company_or_404(request, company))

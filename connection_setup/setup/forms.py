@@ -35,6 +35,7 @@ ENTER_AGAIN_HINT = "Enter it again: a secret is never sent back to the page."
 VALUE_HINT = "The secret's value, which the registration shows only when the secret is created."
 
 
+@sensitive_variables("content", "found")
 def read_certificate_file(file: "UploadedFile[bytes] | None") -> str:
     """Return key and certificate in an uploaded PEM or PFX file as PEM text, "" without one. Raises Refusal."""
     if not file:

@@ -7,6 +7,7 @@ that a second try finds what the first one made. While a company has none, its m
 import hmac
 import logging
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ LOOK_EVERY = timedelta(minutes=5)
 CALL_NOTED_EVERY = timedelta(minutes=1)
 SIGN_IN = "Choose Integration, then Register Web Hook, on Dataverse Connection Setup, and sign in as an administrator."
 _DEFAULT_PORT = 443
+_TRIES = 3
+"""How often it is registered where somebody else registers it at the same time."""
 
 
 def address_of(company: Company) -> str:
@@ -69,8 +72,9 @@ def address_problem(connection: DataverseConnection) -> Refusal | None:
 def register(*, company: Company, client: Any, by: str) -> WebHook:
     """Register the company's web hook as the client's user, or renew it, with a new key. Repeatable.
 
-    client: of an administrator, or of the application where its role may. by: a name. Raises Refusal, DataverseError;
-    why it was refused stays with what is stored.
+    client: of an administrator, or of the application where its role may. by: a name. Of two at once the second to
+    store registers again, so that the key stored is the one that Dataverse has. Raises Refusal (also where it was
+    disabled or removed meanwhile: it is removed again), DataverseError; why it was refused stays with what is stored.
     """
     connection = state.connection_of(company)
     if off := state.disabled_reason(connection):
@@ -81,20 +85,57 @@ def register(*, company: Company, client: Any, by: str) -> WebHook:
     if not tables:
         raise NotUsable("There is no mapping to wake.", "Add mappings first: choose Use Default Synchronization Setup.")
     organization_id = clients.verify_organization(company, client)
-    kept = _chosen(company, organization_id)
-    address, key = address_of(company), secrets.token_urlsafe(32)
+    for _ in range(_TRIES):
+        kept = _chosen(company, organization_id)
+        try:
+            stored = _register(kept, client, tables, by)
+        except DataverseError as error:
+            _note_problem(kept, error)
+            raise
+        if stored is not None:
+            return stored
+        if not _is_wanted(kept):
+            _take_back(client, kept)
+            raise NotUsable(
+                "The connection was disabled, or the web hook removed, while it was registered, so it was removed "
+                "again.",
+                SIGN_IN,
+            )
+    # Dataverse may have the key of the one that lost: the tick renews it.
+    WebHook.objects.filter(pk=kept.pk).update(address="", looked_at=None)
+    raise NotUsable("Somebody else registered the web hook at the same time.", "It is renewed within minutes.")
+
+
+def _register(kept: WebHook, client: Any, tables: Collection[str], by: str) -> WebHook | None:
+    """Register it in Dataverse and store that; None where what is stored changed meanwhile. Raises DataverseError."""
+    address, key = address_of(kept.company), secrets.token_urlsafe(32)
+    called = registration.register(
+        client, kept.endpoint_id, name=f"Tandem - {kept.company.name}", address=address, key=key, tables=tables
+    )
+    with transaction.atomic():
+        state.lock_connection(kept.company)
+        now = WebHook.objects.select_for_update().filter(pk=kept.pk, leaving_since=None, key=bytes(kept.key)).first()
+        if now is None:
+            return None
+        now.key, now.address, now.tables, now.wanted_tables = seal(key), address, called, sorted(tables)
+        now.registered_at, now.registered_by = timezone.now(), by[:150]
+        now.problem = now.problem_fix = ""
+        now.save(update_fields=[
+            "key", "address", "tables", "wanted_tables", "registered_at", "registered_by", "problem", "problem_fix",
+        ])  # fmt: skip
+    return now
+
+
+def _is_wanted(kept: WebHook) -> bool:
+    return WebHook.objects.filter(pk=kept.pk, leaving_since=None).exists()
+
+
+def _take_back(client: Any, kept: WebHook) -> None:
+    """Remove from Dataverse what was registered too late; where that fails, the tick does, as long as it is known."""
     try:
-        called = registration.register(
-            client, kept.endpoint_id, name=f"Tandem - {company.name}", address=address, key=key, tables=tables
-        )
+        registration.remove(client, kept.endpoint_id)
     except DataverseError as error:
-        _note_problem(kept, error)
-        raise
-    kept.key, kept.address, kept.tables, kept.wanted_tables = seal(key), address, called, sorted(tables)
-    kept.registered_at, kept.registered_by = timezone.now(), by[:150]
-    kept.problem = kept.problem_fix = ""
-    kept.save()
-    return kept
+        logger.warning("the web hook of company %s stays in Dataverse: %s", kept.company_id, error)
 
 
 def register_as_application(company: Company, *, by: str) -> WebHook:
@@ -116,14 +157,15 @@ def _chosen(company: Company, organization_id: UUID) -> WebHook:
             kept = None
         if kept is None:
             kept = WebHook.objects.create(company=company, endpoint_id=uuid4(), organization_id=organization_id)
-        if kept.leaving_since is not None:
-            kept.leaving_since = None
-            kept.save(update_fields=["leaving_since"])
+        # Without an address it is out of date until it is stored again: what is killed half-way the tick renews.
+        kept.leaving_since, kept.address, kept.looked_at = None, "", timezone.now()
+        kept.save(update_fields=["leaving_since", "address", "looked_at"])
     return kept
 
 
 def _note_problem(kept: WebHook, error: Explained) -> None:
-    WebHook.objects.filter(pk=kept.pk).update(problem=error.message, problem_fix=error.fix)
+    """Store why it was refused, unless somebody else registered it meanwhile."""
+    WebHook.objects.filter(pk=kept.pk, key=bytes(kept.key)).update(problem=error.message, problem_fix=error.fix)
 
 
 # -- removing ---------------------------------------------------------------------------------------------------------
@@ -155,6 +197,7 @@ def remove(company: Company) -> bool:
     if kept is None:
         return False
     leave(company, None)
+    kept.key = b""
     _remove(kept)
     return True
 

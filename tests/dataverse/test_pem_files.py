@@ -1,6 +1,8 @@
 """Certificates and secrets come from files as editors, shells and exports write them: all are read alike."""
 
 import datetime
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,21 @@ def test_authority_is_named_by_a_file_of_any_form(tmp_path: Path) -> None:
     plain.write_text("nothing")
     with pytest.raises(Unreadable, match="holds no certificate"):
         authority_file(str(plain))
+
+
+def test_a_copy_is_never_kept_where_somebody_else_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    marked = tmp_path / "marked.pem"
+    marked.write_text(CHAIN, encoding="utf-8-sig")
+    folder = tmp_path / f"authorities-{os.getuid()}"
+    copy = Path(authority_file(str(marked)))
+    assert (copy.parent, folder.stat().st_mode & 0o777, list(folder.iterdir())) == (folder, 0o700, [copy])
+    folder.chmod(0o777)
+    with pytest.raises(Unreadable, match="others may write"):
+        authority_file(str(marked))
+    copy.unlink()
+    folder.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unreadable, match="somebody else"):
+        authority_file(str(marked))

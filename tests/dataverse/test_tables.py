@@ -291,6 +291,12 @@ def test_only_what_is_safe_is_repeated_and_long_waits_are_postponed(
     assert retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable) == step
 
 
+def test_who_comes_back_later_by_itself_asks_once() -> None:
+    for error in (lost(outcome_unknown=True), lost(), lost(retry_after=3)):
+        assert retry.decide(error, attempt=1, slept=0, repeatable=True, most=1) == retry.GiveUp()
+    assert retry.decide(throttled(2), attempt=1, slept=0, repeatable=True, most=1) == retry.Wait(2)
+
+
 def test_a_named_wait_is_kept_and_an_unnamed_one_is_spread() -> None:
     assert retry.decide(throttled(2), attempt=1, slept=0, repeatable=False, jitter=0.9) == retry.Wait(2)
     assert retry.decide(throttled(1), attempt=2, slept=1, repeatable=False, jitter=0.9) == retry.Wait(2)

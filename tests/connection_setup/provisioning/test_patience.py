@@ -1,13 +1,18 @@
 """How long a step waits, and making what is not shown yet: pure, by a clock of the test."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from connection_setup.provisioning.languages import Languages, of
 from connection_setup.provisioning.patience import wait
+from connection_setup.provisioning.role import make_role
 from connection_setup.provisioning.settling import Blocked, NotSettled, Settling
+from connection_setup.provisioning.solution import make_application_user, make_solution
+from connection_setup.provisioning.verification import sentence_case
 from dataverse.errors import ConfigurationError, CustomizationsBlocked, Duplicate
+from dataverse.types import Page, WhoAmI
 
 
 def test_a_lock_is_waited_for_longer_each_time_and_ten_minutes_at_most() -> None:
@@ -23,6 +28,46 @@ def test_a_lock_is_waited_for_longer_each_time_and_ten_minutes_at_most() -> None
     assert 600 <= sum(pauses) < 630
     assert wait(memory, step="role", reason="locked", now=now).pause_s == 5, "another step begins anew"
     assert wait(memory, step="tables", reason="later", now=now).pause_s == 2, "and so does another reason"
+
+
+def test_a_lock_counts_from_its_first_refusal_also_where_other_waits_come_between() -> None:
+    memory = wait({}, step="tables", reason="locked", now=0).memory
+    for now in range(60, 600, 60):
+        memory = wait(memory, step="tables", reason="later" if now % 120 else "locked", what="It", now=now).memory
+    assert wait(memory, step="tables", reason="locked", now=601).pause_s is None
+    assert wait(memory, step="tables", reason="locked", now=5000).pause_s == 5, "after hours it is another lock"
+
+
+def test_a_sentence_begins_with_a_capital_letter_and_names_keep_theirs() -> None:
+    assert sentence_case("the privilege prvReadAccount") == "The privilege prvReadAccount"
+
+
+class Lagging:
+    """Dataverse of several servers: everything is there, but the second one asked knows nothing of `lost` yet."""
+
+    def __init__(self, lost: str) -> None:
+        self.lost, self.asked = lost, 0
+
+    def who_am_i(self) -> Any:
+        return WhoAmI(*(UUID(int=n) for n in (1, 2, 3)))
+
+    def first_page(self, entity_set: str, **_: Any) -> Any:
+        self.asked += entity_set == self.lost
+        if entity_set == self.lost and self.asked > 1:
+            return Page([])
+        key = UUID(int=4)
+        row = {"businessunitid": key, "roleid": key, "publisherid": key, "customizationprefix": "tandem"}
+        return Page([{name: str(value) for name, value in (row | {"systemuserid": key, "solutionid": key}).items()}])
+
+
+def test_a_second_read_that_lags_is_waited_for() -> None:
+    for lost, make in (
+        ("roles", lambda client: make_role(client, Settling({}))),
+        ("publishers", lambda client: make_solution(client, Settling({}))),
+        ("systemusers", lambda client: make_application_user(client, str(UUID(int=5)), Settling({}))),
+    ):
+        with pytest.raises(NotSettled):
+            make(Lagging(lost))
 
 
 class World:

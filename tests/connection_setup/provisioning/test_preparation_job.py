@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import CompanyRole
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
 from connection_setup.enabling import preparing
@@ -15,6 +16,7 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection, En
 from connection_setup.provisioning import consent, definitions, preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.types import ROLE, SOLUTION
+from core.roles import Role
 from jobs.models import Job, State
 from jobs.running.runner import run as run_job
 from masterdata.models import Company
@@ -206,6 +208,52 @@ def test_a_sign_in_that_ends_is_asked_for_again_and_the_job_goes_on(
     preparing.wake(saved.company)
     assert go_on(job, empty).state == State.FINISHED
     is_complete(empty)
+
+
+def test_another_administrator_s_sign_in_has_the_job_go_on(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, django_user_model: Any
+) -> None:
+    other, nobody = (django_user_model.objects.create_user(name) for name in ("other", "nobody"))
+    signed_in(saved, empty, admin_user)
+    _, job = begun(saved, admin_user)
+    AdministratorSignIn.objects.update(user=nobody)
+    assert administrator.newest(saved.company, "prepare") is None, "they may not administer the company any more"
+    CompanyRole.objects.create(person=other, company=saved.company, role=Role.ADMINISTRATOR)
+    AdministratorSignIn.objects.update(user=other)
+    job = go_on(job, empty)
+    assert job.state == State.FINISHED, job.message
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_a_preparation_that_waits_for_a_person_makes_way_for_one_of_another_purpose(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, admin_client: Client
+) -> None:
+    redeploying = preparing.start(signed_in(saved, empty, admin_user, preparation.REDEPLOY), user=admin_user)
+    AdministratorSignIn.objects.all().delete()
+    redeploying = go_on(redeploying, empty, until=lambda job: job.needs_person)
+    run = enabling.begin(company=saved.company, user=admin_user, page_url="/here/", done_url="/there/")
+    enabling.take_all_steps(run, user=admin_user, session_key="s")
+    assert enabling.waiting_for(run) == "administrator", "the other job does not keep enabling from going on"
+    page = admin_client.get(f"/c/{saved.company.slug}/dataverse-connection-setup/enabling/").content.decode()
+    assert f"/jobs/{redeploying.pk}/" in page, "the page leads to the job that waits"
+    signed_in(saved, empty, admin_user)
+    enabling.take_all_steps(run, user=admin_user, session_key="s")
+    preparing.forget_sign_ins(redeploying.exclusive_key)
+    assert AdministratorSignIn.objects.exists(), "what the job that made way signed in with is not the other's"
+    redeploying.refresh_from_db()
+    assert (redeploying.state, "otherwise" in redeploying.message) == (State.CANCELLED, True)
+    assert go_on(Job.objects.latest("pk"), empty).state == State.FINISHED
+
+
+def test_settings_that_change_while_a_job_takes_a_step_end_it_with_that(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    signed_in(saved, empty, admin_user)
+    _, job = begun(saved, admin_user)
+    run_job(job.pk, on_progress=lambda _: DataverseConnection.objects.update(changed_at=timezone.now()))
+    job.refresh_from_db()
+    assert job.state == State.FAILED, job.message
+    assert "settings were changed meanwhile" in job.failure_message
 
 
 def test_a_job_killed_after_any_checkpoint_goes_on(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:

@@ -1,11 +1,13 @@
 """A sign-in ends at whatever host it was begun, tells the page that waits for it, and its code stands in no address of
 a page of ours; consent for a tenant is given by its administrator, here or by a link."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
@@ -45,7 +47,7 @@ def returned(sandbox: Sandbox, address: str) -> dict[str, Any]:
 )
 def test_a_sign_in_ends_at_the_host_where_it_was_begun(admin: Client, ready: Company, sandbox: Sandbox) -> None:
     assert redirect_url.default_url() == "http://localhost:8000/connection/signed-in", "what the portal takes"
-    for host in ("localhost:8000", "127.0.0.1:8000", "tandem.lan"):
+    for host in ("localhost:8000", "127.0.0.1:8000", "127.0.0.1:9000"):
         address = begin(admin, host)
         asked = parse_qs(urlsplit(address).query)
         assert asked["redirect_uri"] == [redirect_url.default_url()], "one address is registered, whatever the host"
@@ -61,6 +63,42 @@ def test_a_sign_in_ends_at_the_host_where_it_was_begun(admin: Client, ready: Com
         found = administrator.current(ready, str(admin.session.session_key))
         assert found is not None
         assert (found.name, found.problem) == (sandbox.admin_user, "")
+
+
+TRUSTED = (
+    ("http://127.0.0.1:8000", "http://localhost:9000", True),
+    ("http://127.0.0.1:8000", "https://tandem.lan:8000", True),
+    ("http://127.0.0.1:8000", "http://tandem.lan:8000", False),
+    ("http://127.0.0.1:8000", "http://tandem.lan", False),
+    ("http://127.0.0.1:8000", "https://tandem.lan:9000", False),
+    ("https://tandem.example", "https://tandem.lan", True),
+    ("https://tandem.example", "https://tandem.example:443", True),
+    ("https://tandem.example", "https://tandem.example:8443", False),
+    ("https://tandem.example", "http://tandem.example", False),
+    ("https://tandem.example", "http://tandem.example:443", False),
+    ("https://tandem.example", "http://localhost:9000", False),
+    ("https://tandem.example", "https://evil.example", False),
+    ("https://tandem.example", f"https://{'a' * 240}.tandem.lan", False),
+    ("https://tandem.example", "", False),
+)
+
+
+def test_the_code_of_a_sign_in_is_handed_on_to_origins_of_this_site_alone() -> None:
+    for site, origin, expected in TRUSTED:
+        with override_settings(SITE_URL=site, ALLOWED_HOSTS=["*", "localhost", ".tandem.lan"]):
+            assert redirect_url.is_trusted(origin) is expected, (site, origin)
+
+
+@override_settings(SITE_URL="https://testserver", ALLOWED_HOSTS=["*", "testserver"])
+def test_a_sign_in_begun_at_a_host_that_only_a_star_allows_is_not_handed_on_to_it(
+    admin: Client, ready: Company
+) -> None:
+    for host, secure in (("evil.example", True), ("testserver:8443", True), ("testserver", False)):
+        admin.post(f"{PAGE}sign-in/", {"purpose": "prepare", "consent": "on"}, headers={"host": host}, secure=secure)
+        assert AdministratorSignIn.objects.get().origin == "", host
+    AdministratorSignIn.objects.update(origin="https://evil.example", state=administrator._digest("known"))
+    landed = Client().get(BACK, {"state": "known", "code": "x"}, headers={"host": "testserver"}, secure=True)
+    assert landed["Location"] == "/sign-in/", "an origin that was stored before is looked at again"
 
 
 def test_nobody_is_asked_to_sign_in_here_at_an_address_with_the_code(
@@ -148,12 +186,35 @@ def test_a_link_that_was_passed_on_tells_its_result_to_whoever_opens_it(ready: C
         BACK, {"admin_consent": "True", "error": "x", "error_description": "<script>alert(1)</script>"}
     )
     assert "<script>alert" not in forged.content.decode()
+    for error in ("access_denied", "consent_required", "Call-this-number", "invalid_grant"):
+        for number, known in (("65004", "Cancel"), ("50020", ""), ("", "")):
+            said = f"AADSTS{number}: Call our help desk." if number else "Call our help desk."
+            asked = {"admin_consent": "True", "error": error, "error_description": said}
+            page = Client().get(BACK, asked).content.decode()
+            assert "Consent was not given" in page, asked
+            assert "help desk" not in page, "nobody puts words into our mouth"
+            assert "Call-this" not in page
+            assert known in page or error != "access_denied"
 
 
 def test_consent_without_a_tenant_says_what_is_missing(admin: Client, company: Company) -> None:
     state.connection_of(company)
     page = admin.post(f"{PAGE}consent/", follow=True).content.decode()
     assert "The Tenant ID is missing or not valid." in page
+
+
+def test_a_consent_is_waited_for_an_hour_at_the_host_where_it_was_begun(ready: Company, admin_user: Any) -> None:
+    for purpose, minutes, expected in (
+        (administrator.CONSENT, 50, "https://a"), (administrator.CONSENT, 70, ""), ("prepare", 20, ""),
+        ("prepare", 10, "https://a"),
+    ):  # fmt: skip
+        AdministratorSignIn.objects.all().delete()
+        made = AdministratorSignIn.objects.create(
+            company=ready, user=admin_user, purpose=purpose, state=administrator._digest("x"), session="s",
+            origin="https://a", credential_version=1,
+        )  # fmt: skip
+        AdministratorSignIn.objects.filter(pk=made.pk).update(began_at=timezone.now() - timedelta(minutes=minutes))
+        assert administrator.begun_at("x") == expected, (purpose, minutes)
 
 
 def test_only_administrators_ask_for_consent(ready: Company) -> None:

@@ -1,5 +1,7 @@
 """Files with secrets and certificates as other tools write them: marks before the text, chains, old beside new."""
 
+import base64
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,3 +56,33 @@ def test_nor_of_a_password(tmp_path: Path, db: None) -> None:
     file.write_text(f"{MARK}long-enough-1234\r\n", encoding="utf-8")
     call_command("user", "ada", "--role", "Viewer", "--password-file", str(file), "--json")
     assert User.objects.get(username="ada").check_password("long-enough-1234")
+
+
+def test_a_file_of_beginnings_without_ends_is_refused_at_once() -> None:
+    one = make_pair("tandem.example").bundle
+    hostile = "-----BEGIN CERTIFICATE-----\n" * 3000 + "".join(f"-----BEGIN A{n}-----\n" for n in range(3000))
+    began = time.process_time()
+    with pytest.raises(BadCertificate, match="holds no certificate"):
+        read_pair(hostile)
+    assert time.process_time() - began < 0.5
+    assert read_pair("-----BEGIN NOTHING-----\n" + one).private_key_pem, "a beginning without an end hides nothing"
+
+
+def test_a_certificate_of_an_unknown_kind_is_told_and_breaks_nothing() -> None:
+    pair = make_pair("tandem.example")
+    key: Any = serialization.load_pem_private_key(pair.private_key_pem.encode(), password=None)
+    der = x509.load_pem_x509_certificate(pair.certificate_pem.encode()).public_bytes(serialization.Encoding.DER)
+    rsa_kind = bytes.fromhex("06092a864886f70d010101")
+    strange = der.replace(rsa_kind, rsa_kind[:-1] + b"\x63")
+    assert strange != der
+    text = base64.encodebytes(strange).decode()
+    block = f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+    with pytest.raises(BadCertificate, match="does not belong"):
+        read_pair(pair.private_key_pem + block)
+    assert read_pair(pair.private_key_pem + block + pair.certificate_pem).thumbprint == pair.thumbprint
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).replace(rsa_kind, rsa_kind[:-1] + b"\x63")
+    secret = base64.encodebytes(plain).decode()
+    with pytest.raises(BadCertificate, match="cannot be read"):
+        read_pair(f"-----BEGIN PRIVATE KEY-----\n{secret}-----END PRIVATE KEY-----\n{pair.certificate_pem}")

@@ -18,6 +18,7 @@ from connection_setup.secrets.sealing import unseal
 from connection_setup.web_hook import services
 from connection_setup.web_hook.registration import HEADER
 from connection_setup.web_hook.standing import standing_of
+from core.refusals import Refusal
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
 from sandbox.data.privileges import privilege_id_of
@@ -219,6 +220,70 @@ def test_the_command_registers_tells_and_removes(company: Company, remote: Sandb
     assert told[1]["address"].endswith(f"/dataverse-changes/{company.system_id}/")
     assert not any("key" in name for one in told for name in one)
     assert remote.rows("serviceendpoints") == remote.rows("sdkmessageprocessingsteps") == []
+
+
+class Interfering:
+    """A client that has something happen to the row once everything is registered, before it is stored."""
+
+    def __init__(self, client: Any, meanwhile: Any) -> None:
+        self._client, self._meanwhile, self.sent = client, [meanwhile], ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def create(self, entity_set: str, row: Any, **more: Any) -> Any:
+        made = self._client.create(entity_set, row, **more)
+        if entity_set == "serviceendpoints":
+            self._after(row)
+        return made
+
+    def update(self, entity_set: str, row_id: Any, changes: Any) -> Any:
+        made = self._client.update(entity_set, row_id, changes)
+        self._after(changes)
+        return made
+
+    def _after(self, values: Any) -> None:
+        self.sent = values["authvalue"]
+        if self._meanwhile:
+            self._meanwhile.pop()()
+
+
+def test_what_is_disabled_or_removed_while_it_registers_stays_so(company: Company, remote: Sandbox) -> None:
+    for meanwhile, left in ((lambda: services.leave(company, None), 1), (WebHook.objects.all().delete, 0)):
+        WebHook.objects.all().delete()
+        client = Interfering(services.clients.client_for(company), meanwhile)
+        with pytest.raises(Refusal, match="while it was registered"):
+            services.register(company=company, client=client, by="ada")
+        assert WebHook.objects.filter(key=b"", registered_at=None, leaving_since__isnull=False).count() == left
+        assert WebHook.objects.count() == left
+        assert remote.rows("serviceendpoints") == remote.rows("sdkmessageprocessingsteps") == []
+
+
+def test_of_two_registrations_at_once_the_key_stored_is_the_one_that_dataverse_has(
+    company: Company,
+) -> None:
+    for renewed in (False, True):
+        client = Interfering(services.clients.client_for(company), lambda: register(company))
+        hook = services.register(company=company, client=client, by="bea")
+        kept = WebHook.objects.get()
+        assert f'"{unseal(kept.key)}"' in client.sent, (renewed, "who stores last has also sent last")
+        assert (kept.registered_by, unseal(hook.key)) == ("bea", unseal(kept.key))
+        assert standing_of(company.connection).word == "registered"
+
+
+def test_a_registration_that_was_killed_half_way_is_renewed_by_the_tick(company: Company) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die() -> None:
+        raise Killed
+
+    register(company)
+    with pytest.raises(Killed):
+        services.register(company=company, client=Interfering(services.clients.client_for(company), die), by="ada")
+    assert standing_of(company.connection).word == "outdated"
+    services.settle(timezone.now() + services.LOOK_EVERY * 2)
+    assert standing_of(company.connection).word == "registered"
 
 
 def test_another_organization_s_web_hook_is_forgotten(company: Company) -> None:
