@@ -65,7 +65,8 @@ class WriteResult:
 
     version: the row's new version where the service returns it ("" otherwise: the changes that follow bring it);
     reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
-    the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
+    the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row);
+    unknown: whether it was carried out is not known, and reading back did not find it done.
     """
 
     id: UUID
@@ -76,3 +77,4 @@ class WriteResult:
     detail: str = ""
     mismatch: bool = False
     retry_after: float | None = None
+    unknown: bool = False

@@ -25,4 +25,5 @@ def _result(result: bulk.RowResult) -> WriteResult:
         error.detail,
         isinstance(error, VersionMismatch),
         error.retry_after if isinstance(error, Throttled) else None,
+        error.outcome_unknown,
     )

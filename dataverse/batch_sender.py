@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dataverse import batch, bodies, retry
-from dataverse.error_answers import error_for_answer
+from dataverse.error_answers import error_for_answer, may_be_done
 from dataverse.errors import DataverseError, Invalid, InvalidAnswer, Throttled, Unavailable
 from dataverse.metadata_cache import TableCache
 from dataverse.part_sizes import PartSize
@@ -53,7 +53,11 @@ class BatchSender:
         results = self._send_once(requests, continue_on_error, repeatable, size)
         attempt, slept = 1, 0.0
         while continue_on_error:
-            late = {n: one.error for n, one in enumerate(results) if isinstance(one.error, Throttled | Unavailable)}
+            late = {
+                n: one.error
+                for n, one in enumerate(results)
+                if isinstance(one.error, Throttled | Unavailable) and (repeatable or not one.error.outcome_unknown)
+            }
             if not late:
                 break
             # A limit's wait counts for all of them; it also is the one that lasts longest.
@@ -102,7 +106,7 @@ class BatchSender:
                 outcome_unknown=True,
             )
         results = [
-            _result(part, answer.request_id, self._asked(request.method, request.path))
+            _result(part, answer.request_id, self._asked(request.method, request.path), request.method != "GET")
             for part, request in zip(parts, requests, strict=False)
         ]
         for result in results:
@@ -111,12 +115,16 @@ class BatchSender:
         return results + [PartResult(0, {}, error=skipped)] * (len(requests) - len(parts))
 
 
-def _result(part: batch.Part, batch_request_id: str, asked: Asked) -> PartResult:
-    """Return the result in a part; its request id is its own, or that of the batch."""
+def _result(part: batch.Part, batch_request_id: str, asked: Asked, writes: bool) -> PartResult:
+    """Return the result in a part; its request id is its own, or that of the batch.
+
+    Of a part that writes, a failure inside the service says nothing about whether it was carried out.
+    """
     request_id = part.headers.get("x-ms-service-request-id") or part.headers.get("req_id") or batch_request_id
     if part.status >= 300:
         headers = {"Retry-After": part.headers.get("retry-after", "")}
         error = about(error_for_answer(part.status, headers, part.body, request_id), asked)
+        error.outcome_unknown = error.outcome_unknown or (writes and may_be_done(error))
         return PartResult(part.status, part.headers, error=error)
     try:
         body = bodies.decode(part.body) if part.body.strip() else None

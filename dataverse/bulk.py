@@ -217,10 +217,41 @@ def _carry_out(
                 raise
             client.pause_after(error)
             found = read_back(part)
+        else:
+            lost += any(_is_unknown(one) for one in found)
+            found = _looked_up(client, part, found, read_back, last=lost >= retry.ATTEMPTS)
         for n, result in zip(now, found, strict=True):
             results[n] = result
         left = [n for n in left if results[n] is None]
     return [result for result in results if result is not None]
+
+
+def _is_unknown(result: RowResult | None) -> bool:
+    """Return whether a row's answer leaves open whether it was carried out."""
+    return result is not None and result.error is not None and result.error.outcome_unknown
+
+
+def _looked_up(
+    client: DataverseClient,
+    rows: Sequence[Item],
+    found: list[RowResult | None],
+    read_back: Callable[[Sequence[Item]], list[RowResult | None]],
+    *,
+    last: bool,
+) -> list[RowResult | None]:
+    """Return the results of a part, those that leave open what was done read back.
+
+    What is done is done; the rest is None, to be sent again, or stays the error where `last` says that it is not.
+    """
+    unknown = [n for n, one in enumerate(found) if _is_unknown(one)]
+    if not unknown:
+        return found
+    first = found[unknown[0]]
+    if isinstance(first, RowResult) and isinstance(first.error, DataverseError):
+        client.pause_after(first.error)
+    for n, result in zip(unknown, read_back([rows[n] for n in unknown]), strict=True):
+        found[n] = result or (found[n] if last else None)
+    return found
 
 
 def _create_singly(

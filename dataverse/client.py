@@ -317,9 +317,9 @@ class DataverseClient:
         """Send up to 1000 requests in one; results in the same order, each with its error when it was refused.
 
         Parts refused for a limit, or because the service could not carry them out now, are sent again after a short
-        wait. repeatable: the whole batch has the same effect when carried out twice; without it a batch without POST
-        parts is taken to. size: learns from the time it takes. Raises DataverseError; Throttled when nothing was
-        carried out.
+        wait; those that may have been carried out (`outcome_unknown`) only where the batch is repeatable: it has the
+        same effect when carried out twice; unless told, a batch without POST parts is taken to. size: learns from the
+        time it takes. Raises DataverseError; Throttled when nothing was carried out.
         """
         if repeatable is None:
             repeatable = all(request.method != "POST" for request in requests)

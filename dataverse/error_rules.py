@@ -30,10 +30,40 @@ _DISABLED_USER = (
     "The application user is disabled in Dataverse.",
     "Enable it in the Power Platform admin center under Users + permissions, Application users.",
 )
+OWN_ROLE = (
+    "The application user has no security role.",
+    "Assign it the role Tandem Dataverse Integration in the Power Platform admin center.",
+)
+_LICENCE = (
+    "The user has no licence for this environment.",
+    "Assign one in the Microsoft 365 admin center; a guest needs one of the environment's own tenant.",
+)
+_PRIVILEGE = (
+    "The application user lacks the privilege {name}.",
+    "Add it to the security role Tandem Dataverse Integration, or assign that role to the user.",
+)
+_SOME_PRIVILEGE = (
+    "The application user lacks a privilege in Dataverse. Dataverse says: {said}",
+    "Assign it the security role Tandem Dataverse Integration.",
+)
+_STATE = (
+    "The row's state in Dataverse does not allow the change. Dataverse says: {said}",
+    "Change its state there, or leave such records out by the mapping's filters.",
+)
+_LANGUAGE = (
+    "Dataverse takes rows with translated columns only from a user whose language is the environment's own.",
+    "Set the application user's language to the environment's base language, then retry.",
+)
+_STORAGE = (
+    "The environment's storage is full, or its trial has ended, so Dataverse takes no new rows.",
+    "Have an administrator of the tenant free or buy capacity, in the Power Platform admin center under Licensing, "
+    "then start the job again.",
+)
 _UNKNOWN_COLUMN = (
     "Dataverse does not know the column {name}. It may have been renamed or deleted there, or belong to a solution "
     "that is not installed.",
-    "Choose another column in the field mapping, or disable that field.",
+    "Where it was made a moment ago, try again in a few minutes; otherwise choose another column in the field mapping, "
+    "or disable that field.",
 )
 UNKNOWN_TENANT = (
     "There is no tenant with this Tenant ID.",
@@ -69,31 +99,36 @@ RULES: tuple[Rule, ...] = (
     Rule("0x80040225", AccessDenied, *_DISABLED_USER),
     Rule("0x8004A112", SignInError, *_DISABLED_USER),
     Rule("0x80095FFC", AccessDenied,
-         "The environment admits only applications that its administrators allow, and this one is not among them.",
-         "Allow the application under App access control in the Power Platform admin center; it may take an hour to "
-         "count."),
+         "The environment admits only applications that its administrators allow, and this one is not among them. "
+         "Roles have nothing to do with it.",
+         "Have an administrator of the environment allow the application under App access control in the Power "
+         "Platform admin center; it may take an hour to count."),
     Rule("0x80095FFE", AccessDenied,
          "The environment's IP firewall does not admit the address that this site calls from.",
-         "Add the site's address under IP firewall in the Power Platform admin center."),
+         "Have an administrator of the environment add the address of this site's server under IP firewall in the "
+         "Power Platform admin center. Allow access for all application users there admits the application by itself, "
+         "not people."),
+    Rule("0x80072561", AccessDenied,
+         "A policy about places of the tenant does not admit the address that this site calls from.",
+         "Have an administrator of the tenant add the address of this site's server to the named locations that the "
+         "conditional access policy admits."),
     Rule("0x80042F09", AccessDenied,
          "The user {name} has no security role in Dataverse. Where a person is to own the row, it is that person's "
          "user.",
-         "Assign the user a security role in the Power Platform admin center, or another owner; to the application "
-         "user the role Tandem Dataverse Integration.",
+         "Assign the user a security role in the Power Platform admin center, couple the salesperson with another "
+         "user or choose another owner; to the application user assign the role Tandem Dataverse Integration.",
          pattern=r"RetrievePrivilegeForUser.*user with id ([0-9A-Fa-f-]{36})"),
-    Rule("0x80042F09", AccessDenied,
-         "The application user has no security role.",
-         "Assign it the role Tandem Dataverse Integration in the Power Platform admin center."),
-    Rule("0x8004D24B", AccessDenied,
-         "The user has no licence for this environment.",
-         "Assign one in the Microsoft 365 admin center."),
-    Rule("0x80040220", AccessDenied,
-         "The application user lacks the privilege {name}.",
-         "Add it to the security role Tandem Dataverse Integration, or assign that role to the user.",
-         pattern=r"\b(prv\w+)"),
-    Rule("0x80040220", AccessDenied,
-         "The application user lacks a privilege in Dataverse. Dataverse says: {said}",
-         "Assign it the security role Tandem Dataverse Integration."),
+    Rule("0x80042F09", AccessDenied, *OWN_ROLE),
+    Rule("0x80042F0A", AccessDenied,
+         "The team that is to own the row has no security role.",
+         "Have an administrator assign the team a role; Owning Team Roles on Dataverse Connection Setup shows which it "
+         "lacks."),
+    Rule("0x8004D24B", AccessDenied, *_LICENCE),
+    Rule("0x80041D66", AccessDenied, *_LICENCE),
+    Rule("0x80040220", AccessDenied, *_PRIVILEGE, r"\b(prv\w+)"),
+    Rule("0x80040299", AccessDenied, *_PRIVILEGE, r"\b(prv\w+)"),
+    Rule("0x80040220", AccessDenied, *_SOME_PRIVILEGE),
+    Rule("0x80040299", AccessDenied, *_SOME_PRIVILEGE),
     Rule("0x80048306", AccessDenied,
          "The application user may not use this row in Dataverse. Dataverse says: {said}",
          "Give its security role access at organization level."),
@@ -116,8 +151,9 @@ RULES: tuple[Rule, ...] = (
          "Dataverse already has a row with the same key. Dataverse says: {said}",
          "Couple the record with that row, or change its key."),
     Rule("0x80040333", Duplicate,
-         "A duplicate detection rule in Dataverse refused the row.",
-         "Couple the record with the existing row, or change the rule."),
+         "A duplicate detection rule of the environment found another row that is nearly the same, so this one was not "
+         "taken.",
+         "Couple the record with the row that is there, merge the two in Dataverse, or change the rule there."),
     Rule("0x80043b08", Duplicate,
          "The price list in Dataverse has a price for this product and unit already.",
          "Keep one price for an item, a unit and a group here, or leave the others out by the mapping's table filter."),
@@ -152,9 +188,21 @@ RULES: tuple[Rule, ...] = (
          "Map the status to one of that state.",
          reason="value_invalid"),
     Rule("0x80040230", Invalid,
-         "The row is closed in Dataverse, and takes no more changes.",
-         "Open it again there, or leave such records out by the mapping's filters.",
+         "The row is closed in Dataverse, or inactive, and takes no more changes.",
+         "Activate or open it again there, couple with the row it was merged into, or leave such records out by the "
+         "mapping's filters.",
          reason="value_invalid"),
+    Rule("0x80040233", Invalid, *_STATE, reason="value_invalid"),
+    Rule("0x8004022E", Invalid, *_STATE, reason="value_invalid"),
+    Rule("0x8004022B", Invalid,
+         "The user that is to own the row is disabled in Dataverse.",
+         "Enable the user in the Power Platform admin center under Users + permissions, or couple the salesperson with "
+         "another one.",
+         reason="reference_not_coupled"),
+    Rule("0x80060750", Invalid, *_LANGUAGE, reason="configuration"),
+    Rule("0x80060751", Invalid, *_LANGUAGE, reason="configuration"),
+    Rule("0x80072325", AccessDenied, *_STORAGE, reason="refused"),
+    Rule("0x8004B057", AccessDenied, *_STORAGE, reason="refused"),
     Rule("0x8004F915", Invalid,
          "Dataverse does not retire the product, because price lists or bundles have it.",
          "Take it out of them in Dataverse, or leave its state as it is.",
@@ -164,7 +212,8 @@ RULES: tuple[Rule, ...] = (
     Rule("0x80041103", Invalid, *_UNKNOWN_COLUMN, r"attribute[^']*'([^']+)'", "unknown_column"),
     Rule("0x80060888", Invalid,
          "Dataverse has no table {name}. It may belong to a solution that is not installed.",
-         "Install that solution in the environment.",
+         "Where it was made a moment ago, try again in a few minutes; otherwise install that solution in the "
+         "environment.",
          pattern=r"segment '([^']+)'", reason="configuration"),
     Rule("0x80048d19", Invalid,
          "Dataverse could not read a value. Dataverse says: {said}",
@@ -176,15 +225,16 @@ RULES: tuple[Rule, ...] = (
          reason="unknown_column"),
     Rule("0x80041102", Invalid,
          "Dataverse has no such table. It may belong to a solution that is not installed. Dataverse says: {said}",
-         "Install that solution in the environment.",
+         "Where it was made a moment ago, try again in a few minutes; otherwise install that solution in the "
+         "environment.",
          reason="configuration"),
     Rule("0x80040203", Invalid,
          "Dataverse refused a value as not valid. Dataverse says: {said}",
          "Change the value or the field mapping.",
          reason="value_invalid"),
     Rule("0x80040265", Invalid,
-         "A plug-in or workflow in Dataverse refused the change. Dataverse says: {said}",
-         "Change what it objects to, or ask the environment's administrator to change the plug-in or workflow."),
+         "A plug-in or workflow of this environment refused the change. Dataverse says: {said}",
+         "Change what it objects to, or ask whoever looks after the plug-in in the environment."),
 
     # -- changes -------------------------------------------------------------------------------------------------
     Rule("0x80044352", ChangesExpired,
@@ -227,9 +277,6 @@ RULES: tuple[Rule, ...] = (
     Rule("AADSTS700027", SignInError,
          "The sign-in service does not accept the certificate.",
          "Upload its public part under Certificates & secrets in the application's registration."),
-    Rule("AADSTS700024", SignInError,
-         "The sign-in service refused the certificate's signature because of its time.",
-         "Check this machine's clock."),
     Rule("AADSTS50126", SignInError,
          "The user name or the password is not right.",
          "Enter them again."),
@@ -239,16 +286,10 @@ RULES: tuple[Rule, ...] = (
     Rule("AADSTS50057", SignInError,
          "The user account is disabled in its tenant.",
          "Ask the tenant's administrator to enable it."),
-    Rule("AADSTS50076", SignInError,
-         "The tenant asks this user for a second factor, which a user name and password alone cannot give.",
-         "Use OAuth 2.0 with a client secret or a certificate instead."),
     Rule("AADSTS54005", SignInError, "This sign-in was already used.", "Start the sign-in again."),
     Rule("AADSTS70008", SignInError, "The sign-in took too long and has expired.", "Start the sign-in again."),
     Rule("AADSTS700082", SignInError,
          "The sign-in has expired, since it was not used for a long time.",
-         "Sign in again."),
-    Rule("AADSTS50173", SignInError,
-         "The sign-in was revoked, for example because the password was changed.",
          "Sign in again."),
     Rule("AADSTS50011", SignInError,
          "This site's address is not among the Redirect URLs of the application's registration.",
@@ -256,12 +297,6 @@ RULES: tuple[Rule, ...] = (
     Rule("AADSTS500011", SignInError,
          "The sign-in service does not know the environment in this tenant.",
          "Check that the Environment URL is spelled right and belongs to the tenant of the Tenant ID."),
-    Rule("AADSTS65001", SignInError,
-         "Nobody has given the application consent to use Dataverse.",
-         "Grant admin consent under API permissions in the application's registration."),
-    Rule("AADSTS53003", SignInError,
-         "A conditional access policy of the tenant refuses the application.",
-         "Ask the tenant's administrator to exclude the application from it."),
 
     *CUSTOMIZING_RULES,
 
@@ -269,9 +304,7 @@ RULES: tuple[Rule, ...] = (
     Rule(400, Invalid, *_UNKNOWN_COLUMN, r"property named '([^']+)'", "unknown_column"),
     Rule(400, Invalid, "Dataverse refused the request. Dataverse says: {said}"),
     Rule(401, SignInError,
-         "Dataverse did not accept the application's token.",
-         "Check that Client ID, Tenant ID and Environment URL belong together, and that this machine's clock is "
-         "right."),
+         "Dataverse did not accept the application's token. Dataverse says: {said}"),
     Rule(403, AccessDenied,
          "Dataverse denied access. Dataverse says: {said}"),
     Rule(404, Gone,

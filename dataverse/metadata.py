@@ -61,7 +61,7 @@ def requests_for(table: str) -> list[Request]:
     base = f"EntityDefinitions(LogicalName='{table}')"
     columns = (
         "LogicalName,AttributeType,AttributeTypeName,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,"
-        "RequiredLevel,SourceType"
+        "RequiredLevel,SourceType,IsSecured"
     )
     relations = "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName"
     paths = [
@@ -164,6 +164,7 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
         for_update=column.get("IsValidForUpdate", True) is not False and not computed,
         required=str((column.get("RequiredLevel") or {}).get("Value") or ""),
         metadata_id=str(column.get("MetadataId") or ""),
+        secured=bool(column.get("IsSecured")),
     )
 
 

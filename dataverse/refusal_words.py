@@ -15,6 +15,7 @@ _USER = re.compile(
 _PRIVILEGE = re.compile(r"\b(prv[A-Za-z]\w*)")
 _TABLE = re.compile(r"(?:for entity '|of entity |in the )(\w+)")
 _RECORD = re.compile(rf"(?:record with id |ObjectID: |of the record is ){GUID}")
+_DEFINITION = re.compile(r"/?(Entity|Relationship|GlobalOptionSet)Definitions\b")
 _PATH_ROW = re.compile(rf"^/?\w+\({GUID}\)")
 
 
@@ -33,6 +34,11 @@ class Asked:
         """The id of the row that the address names; "" for none."""
         found = _PATH_ROW.match(self.path)
         return found.group(1).lower() if found else ""
+
+    @property
+    def defines(self) -> bool:
+        """Whether a definition is made or changed: a table, a column, a relationship, a choice."""
+        return self.method != "GET" and bool(_DEFINITION.match(self.path))
 
     @property
     def caller(self) -> str:

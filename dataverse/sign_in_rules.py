@@ -203,7 +203,7 @@ _ERRORS: dict[str, Saying] = {
     ),
     "invalid_grant": Saying(
         "The sign-in service does not accept this sign-in.",
-        "Start the sign-in again, where a password is stored, enter it again.",
+        "Start the sign-in again. Where a password is stored, enter it again.",
     ),
     "unauthorized_client": Saying(
         "The application may not sign in this way, or not in this tenant.",

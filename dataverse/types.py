@@ -103,7 +103,8 @@ class ColumnInfo:
     that a lookup is written through. Of a date: date_only: the Web API has the day alone; shows_day: people see the day
     alone; behavior: UserLocal, DateOnly or TimeZoneIndependent, "" where it is not known (see dataverse.dates).
     required: its RequiredLevel (None, Recommended, ApplicationRequired, SystemRequired), "" where it is not known;
-    metadata_id: another one under the same name says that the column was deleted and made anew.
+    metadata_id: another one under the same name says that the column was deleted and made anew; secured: by column
+    security, so a null may be a value that the caller may not read.
     """
 
     name: str
@@ -122,6 +123,7 @@ class ColumnInfo:
     for_update: bool = True
     required: str = ""
     metadata_id: str = ""
+    secured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from dataverse.error_rules import OWN_ROLE
 from dataverse.errors import (
     AccessDenied,
     DataverseError,
@@ -23,7 +24,6 @@ from dataverse.refusal_words import GUID, Asked, Named, read_named
 
 _COLUMN = re.compile(r"(Create|Read|Update) permissions for the (\w+) attribute in the (\w+) entity")
 _MISSING = re.compile(rf"(\w+) With\sIds? = ({GUID}(?:, *{GUID})*) Do(?:es)?\sNot\sExist", re.IGNORECASE)
-_CHECK_FAILED = "0x80040299"
 _OWNERS = frozenset({"systemuser", "team", "owner"})
 _ADMIN_CENTER = "in the Power Platform admin center under Users + permissions"
 _ROLE = "Tandem Dataverse Integration"
@@ -111,8 +111,7 @@ def _privilege(error: DataverseError, asked: Asked) -> DataverseError | None:
         return _like(
             error,
             AccessDenied,
-            f"Another user than the caller lacks {_needs(named)}: the one who is to own the row, or whom it is about "
-            f"(user {named.user}).",
+            f"The user {named.user} lacks {_needs(named)}; probably the one who is to own the row.",
             f"Assign that user a security role that has it, {_ADMIN_CENTER}, or couple the salesperson with another "
             "user.",
         )
@@ -131,27 +130,13 @@ def _privilege(error: DataverseError, asked: Asked) -> DataverseError | None:
             f"{asked.caller} lacks {_needs(named)}.",
             "Sign in as a System Administrator of the environment.",
         )
-    if error.code.lower() != _CHECK_FAILED:
-        return None
-    return _like(
-        error,
-        AccessDenied,
-        f"The application user lacks {_needs(named)}.",
-        f"Add it to the security role {_ROLE}, or assign that role to the user.",
-    )
+    return None
 
 
 def _no_role(error: DataverseError, asked: Asked) -> DataverseError | None:
     named = read_named(error.said)
     if named.user and (asked.own is None or _is_other(named, asked)):
-        return _like(
-            error,
-            AccessDenied,
-            f"The user {named.user} has no security role in Dataverse. Where a person is to own the row, it is that "
-            "person's user.",
-            f"Assign the user a security role, {_ADMIN_CENTER}, or couple the salesperson with another user; to the "
-            f"application user assign the role {_ROLE}.",
-        )
+        return None
     if asked.person:
         return _like(
             error,
@@ -159,7 +144,7 @@ def _no_role(error: DataverseError, asked: Asked) -> DataverseError | None:
             f"{asked.caller} has no security role in this environment.",
             "Sign in as a System Administrator of the environment.",
         )
-    return None
+    return _like(error, AccessDenied, *OWN_ROLE)
 
 
 def _row_access(error: DataverseError, asked: Asked) -> DataverseError | None:
@@ -251,114 +236,41 @@ def _not_a_member(error: DataverseError, asked: Asked) -> DataverseError | None:
 
 
 def _restricted(error: DataverseError, asked: Asked) -> DataverseError:
+    """Return the error with the application that is meant, and that it is about people where they sign in."""
     found = re.search(GUID, error.said)
-    which = f" ({found.group(1)})" if found else ""
-    whose = " for people who sign in through them" if asked.person else ""
+    message = error.message
+    if found:
+        message = message.replace("this one is", f"this one ({found.group(1)}) is")
+    if asked.person:
+        message = message.replace(" allow, and", " allow for people who sign in through them, and")
+    return _like(error, AccessDenied, message, error.fix)
+
+
+def _plug_in(error: DataverseError, _: Asked) -> DataverseError:
+    message = f"A plug-in or workflow of this environment refused the change, with its own words: {_words(error)}"
+    return _like(error, Invalid, message, error.fix)
+
+
+def _at_once(error: DataverseError, asked: Asked) -> DataverseError | None:
+    """Return the error for a definition: its code is that of a row's id or key, and proves nothing is there."""
+    if not asked.defines:
+        return None
     return _like(
         error,
-        AccessDenied,
-        f"The environment admits only applications that its administrators allow{whose}, and this one{which} is not "
-        "among them. Roles have nothing to do with it.",
-        "Have an administrator of the environment allow the application under App access control in the Power Platform "
-        "admin center; it may take an hour to count.",
+        Duplicate,
+        "Dataverse did not make it: something else was being made at the same time, or is there already.",
+        "Try again in a minute: what is there already is read first, and used.",
     )
 
 
-def _fixed(
-    kind: type[DataverseError], message: str, fix: str, reason: str = ""
-) -> Callable[[DataverseError, Asked], DataverseError]:
-    """Return what always says the same, with {said} and {caller}."""
-
-    def make(error: DataverseError, asked: Asked) -> DataverseError:
-        text = message.replace("{caller}", asked.caller).replace("{said}", _words(error))
-        return _like(error, kind, text, fix, reason)
-
-    return make
-
-
-_BLOCKED = _fixed(
-    AccessDenied,
-    "The environment's IP firewall does not admit the address that this site calls from.",
-    "Have an administrator of the environment add the address of this site's server under IP firewall in the Power "
-    "Platform admin center. Allow access for all application users there admits the application by itself, not people.",
-)
-_STORAGE = _fixed(
-    AccessDenied,
-    "The environment's storage is full, or its trial has ended, so Dataverse takes no new rows.",
-    "Have an administrator of the tenant free or buy capacity, in the Power Platform admin center under Licensing, "
-    "then start the job again.",
-    "refused",
-)
-_LICENCE = _fixed(
-    AccessDenied,
-    "The user has no licence for this environment.",
-    "Assign one in the Microsoft 365 admin center; a guest needs one of the environment's own tenant.",
-)
 _CODES: Mapping[str, Callable[[DataverseError, Asked], DataverseError | None]] = {
     "0x80040220": _privilege,
     "0x80040299": _privilege,
     "0x80042f09": _no_role,
-    "0x80042f0a": _fixed(
-        AccessDenied,
-        "The team that is to own the row has no security role.",
-        "Have an administrator assign the team a role; Owning Team Roles on Dataverse Connection Setup shows which it "
-        "lacks.",
-    ),
     "0x80048306": _row_access,
     **dict.fromkeys(("0x8004f502", "0x8004f504", "0x8004f506", "0x8004f507"), _column),
     "0x80072560": _not_a_member,
     "0x80095ffc": _restricted,
-    "0x80095ffe": _BLOCKED,
-    "0x80072561": _fixed(
-        AccessDenied,
-        "A policy about places of the tenant does not admit the address that this site calls from.",
-        "Have an administrator of the tenant add the address of this site's server to the named locations that the "
-        "conditional access policy admits.",
-    ),
-    "0x80072325": _STORAGE,
-    "0x8004b057": _STORAGE,
-    "0x8004d24b": _LICENCE,
-    "0x80041d66": _LICENCE,
-    "0x8004022b": _fixed(
-        Invalid,
-        "The user that is to own the row is disabled in Dataverse.",
-        f"Enable the user, {_ADMIN_CENTER}, or couple the salesperson with another one.",
-        "reference_not_coupled",
-    ),
-    "0x80040265": _fixed(
-        Invalid,
-        "A plug-in or workflow of this environment refused the change, with its own words: {said}",
-        "Change what it objects to, or ask whoever looks after the plug-in in the environment.",
-    ),
-    "0x80040333": _fixed(
-        Duplicate,
-        "A duplicate detection rule of the environment found another row that is nearly the same, so this one was not "
-        "taken.",
-        "Couple the record with the row that is there, merge the two in Dataverse, or change the rule there.",
-    ),
-    "0x80040230": _fixed(
-        Invalid,
-        "The row is closed in Dataverse, or inactive, and takes no more changes.",
-        "Activate or open it again there, couple with the row it was merged into, or leave such records out by the "
-        "mapping's filters.",
-        "value_invalid",
-    ),
-    **dict.fromkeys(
-        ("0x80040233", "0x8004022e"),
-        _fixed(
-            Invalid,
-            "The row's state in Dataverse does not allow the change. Dataverse says: {said}",
-            "Change its state there, or leave such records out by the mapping's filters.",
-            "value_invalid",
-        ),
-    ),
-    **dict.fromkeys(
-        ("0x80060750", "0x80060751"),
-        _fixed(
-            Invalid,
-            "Dataverse takes rows with translated columns only from a user whose language is the environment's own.",
-            "Set the application user's language to the environment's base language, then retry.",
-            "configuration",
-        ),
-    ),
+    "0x80040265": _plug_in,
+    "0x80040237": _at_once,
 }

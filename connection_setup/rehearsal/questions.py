@@ -1,4 +1,7 @@
-"""The read-only questions: those of Test Connection, of each mapped table, and of the reading of rows and changes."""
+"""The read-only questions: those of Test Connection, of each mapped table, and of the reading of rows and changes.
+
+Not among them: what an administrator's sign-in, Test Dynamics 365 and the web hook ask, and the prices of price lists.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,12 +29,20 @@ ROWS: Mapping[str, tuple[str, ...]] = {
 """Entity set -> columns of a page as a synchronization reads it."""
 
 
+SALES = {
+    "product": "products", "pricelevel": "pricelevels", "productpricelevel": "productpricelevels",
+    "opportunity": "opportunities", "uom": "uoms", "uomschedule": "uomschedules",
+}  # fmt: skip
+"""Tables that an environment without the sales tables lacks, with their entity sets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, and what asks it: the answer's JSON. Raises DataverseError."""
+    """A question, and what asks it: the answer's JSON. Raises DataverseError. optional: its table may not be there."""
 
     name: str
     ask: Callable[[Any], Any]
+    optional: bool = False
 
 
 def questions(who: WhoAmI, expected: Expectations) -> Iterator[Question]:
@@ -43,10 +54,11 @@ def questions(who: WhoAmI, expected: Expectations) -> Iterator[Question]:
     yield Question("Names of all tables", _get(metadata.TABLES))
     for table in NEEDED_RIGHTS:
         for number, request in enumerate(metadata.requests_for(table), 1):
-            yield Question(f"Definition of {table}, part {number}", _get(request.path))
+            yield Question(f"Definition of {table}, part {number}", _get(request.path), table in SALES)
     for entity_set, columns in ROWS.items():
-        yield Question(f"A page of {entity_set}", _page(entity_set, columns))
-        yield Question(f"Number of {entity_set}", _count(entity_set))
+        optional = entity_set in SALES.values()
+        yield Question(f"A page of {entity_set}", _page(entity_set, columns), optional)
+        yield Question(f"Number of {entity_set}", _count(entity_set), optional)
     for entity_set in TRACKED:
         yield Question(f"Changes of {entity_set}", _changes(entity_set, ROWS[entity_set]))
 

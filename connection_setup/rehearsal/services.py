@@ -19,7 +19,8 @@ from dataverse.errors import DataverseError, SignInError, Throttled, Unavailable
 
 EXPECTED = Path(__file__).parent / "expected.json"
 DEFINED = "Test Connection: define account"
-SAME, DIFFERENT, REFUSED = "same", "different", "refused"
+SAME, DIFFERENT, REFUSED, ABSENT = "same", "different", "refused", "no such table"
+"""ABSENT: of the sales tables, which an environment may have not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,12 @@ class Line:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """The report. `shapes` is what was seen, by name; `left`: what a write could not remove again."""
+    """The report. `shapes` is what was seen, by name; `left`: what a write could not remove again.
 
-    environment: str
+    stopped: why it did not go on to its end.
+    """
+
+    environment: str = ""
     version: str = ""
     at: str = ""
     wrote: bool = False
@@ -46,11 +50,12 @@ class Rehearsal:
     left: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     shapes: dict[str, Any] = field(default_factory=dict)
+    stopped: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether every answer is as the stand-in's."""
-        return all(line.state == SAME for line in self.lines)
+        """Whether every answer is as the stand-in's, of those tables that are there."""
+        return not self.stopped and all(line.state in {SAME, ABSENT} for line in self.lines)
 
     def document(self) -> dict[str, Any]:
         """Return the report for programs."""
@@ -62,6 +67,7 @@ class Rehearsal:
             "ok": self.ok,
             "lines": [asdict(line) for line in self.lines],
             "left": self.left,
+            "stopped": self.stopped,
             "left_out": self.left_out,
         }
 
@@ -73,35 +79,54 @@ def expected_shapes() -> dict[str, Any]:
 
 
 def rehearse(
-    connection: DataverseConnection, *, write: bool, on_line: Callable[[Line], None] = lambda _: None
+    connection: DataverseConnection,
+    *,
+    write: bool,
+    on_line: Callable[[Line], None] = lambda _: None,
+    made: Rehearsal | None = None,
 ) -> Rehearsal:
-    """Ask every question and, with `write`, send every write; return the report. Nothing that was made is left behind.
+    """Ask the questions and, with `write`, send the writes; return the report, which fills as it goes (`made`).
 
-    Raises Refusal (a setting is missing), and DataverseError where the environment as a whole does not answer.
+    Rows that were made are removed again; business unit and team stay, as the report says. Raises Refusal (a setting is
+    missing; with `write` also where another organization than the connection's own answers), and DataverseError where
+    the environment as a whole does not answer; the report has what was found until then.
     """
+    made = Rehearsal() if made is None else made
+    try:
+        _run(connection, write, on_line, made)
+    except DataverseError as error:
+        made.stopped = error.user_message
+        raise
+    return made
+
+
+def _run(connection: DataverseConnection, write: bool, on_line: Callable[[Line], None], made: Rehearsal) -> None:
     client, expected = clients.stored_client(connection), expected_shapes()
-    made = Rehearsal(urlsplit(connection.environment_url).hostname or "", at=timezone.now().isoformat())
+    made.environment = urlsplit(connection.environment_url).hostname or ""
+    made.at = timezone.now().isoformat()
+    if write and connection.organization_id is not None:  # one that was never enabled has none of its own
+        clients.verify_organization(connection.company, client)
     who = client.who_am_i()
     made.version = str(client.function("RetrieveVersion()").get("Version", ""))
 
-    def take(name: str, ask: Callable[[], Any]) -> None:
+    def take(name: str, ask: Callable[[], Any], optional: bool) -> None:
         found, error = _answer(ask)
         made.shapes[name] = found
-        line = _compare(name, expected.get(_known_as(name)), found, error)
+        line = _compare(name, expected.get(_known_as(name)), found, error, optional)
         made.lines.append(line)
         on_line(line)
 
     for question in questions(who, expectations(connection)):
-        take(question.name, lambda asked=question: asked.ask(client))  # type: ignore[misc]
+        take(question.name, lambda asked=question: asked.ask(client), question.optional)  # type: ignore[misc]
     if write:
         made.wrote, made.left_out = True, [f"{what}: {why}" for what, why in writes.LEFT_OUT]
         scene = writes.Scene(client, who)
+        writes.remove_rows(scene)  # what an earlier one could not remove
         try:
             for one in writes.WRITES:
-                take(one.name, lambda sent=one: sent.send(scene))  # type: ignore[misc]
+                take(one.name, lambda sent=one: sent.send(scene), one.optional)  # type: ignore[misc]
         finally:
             made.left = list(writes.clean_up(scene))
-    return made
 
 
 def _known_as(name: str) -> str:
@@ -119,8 +144,10 @@ def _answer(ask: Callable[[], Any]) -> tuple[Any, DataverseError | None]:
         return {"refused": error.kind.value, "code": error.code.lower()}, error
 
 
-def _compare(name: str, expected: Any, found: Any, error: DataverseError | None) -> Line:
+def _compare(name: str, expected: Any, found: Any, error: DataverseError | None, optional: bool = False) -> Line:
     told = (error.message, error.fix, error.code) if error else ("", "", "")
+    if optional and error is not None and error.status == 404:
+        return Line(name, ABSENT, (), *told)
     refused = isinstance(expected, dict) and "refused" in expected
     if error is not None and not (refused and expected["refused"] == error.kind.value):
         return Line(name, REFUSED, (), *told)
@@ -140,6 +167,8 @@ def report_text(made: Rehearsal) -> Iterator[str]:
     yield ""
     yield f"{made.at}, Dataverse {made.version or 'of an unknown version'}."
     yield f"{same:,} of {len(made.lines):,} answers are as expected. What each difference means: docs/first-tenant.md."
+    if made.stopped:
+        yield f"It stopped before its end: {made.stopped}"
     yield ""
     for line in made.lines:
         if line.state == SAME:

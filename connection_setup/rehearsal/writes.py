@@ -1,7 +1,8 @@
 """The writes: each kind that Tandem sends, in a scratch business unit, and their removal afterwards.
 
-A refusal that belongs to a write (a row that is there already, a version that is old) is asked for as well. What could
-not be removed again is not sent; LEFT_OUT says what and why.
+A refusal that belongs to a write (a row that is there already, a version that is old) is asked for as well. Every row
+has the same id each time, so what one rehearsal could not remove the next one does. LEFT_OUT says what is not sent and
+why.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,13 @@ UNIT_NAME = "Tandem rehearsal"
 LEFT_OUT = (
     ("a currency", "a currency that was used once cannot be deleted again"),
     ("a unit and a unit group", "the application may make and not delete them"),
+    (
+        "a price of a price list",
+        "which unit it may have is decided by the product's unit group in the environment",
+    ),
     ("a choice's option", "an option stays in the column's definition"),
+    ("tables, columns and the role", "an administrator's sign-in makes them, and they stay"),
+    ("the web hook", "the environment would call this site from then on"),
 )
 """Writes that are not rehearsed, with the reason."""
 
@@ -30,18 +37,23 @@ class Scene:
 
     client: Any
     who: WhoAmI
-    unit: UUID = field(default_factory=uuid4)
+    unit: UUID = field(init=False)
     team: UUID = field(default_factory=uuid4)
     company: UUID | None = None
-    account: UUID = field(default_factory=uuid4)
-    contact: UUID = field(default_factory=uuid4)
-    many: list[UUID] = field(default_factory=lambda: [uuid4(), uuid4()])
-    product: UUID | None = None
-    price_list: UUID | None = None
-    opportunity: UUID | None = None
+    account: UUID = field(init=False)
+    contact: UUID = field(init=False)
+    many: list[UUID] = field(init=False)
+    product: UUID = field(init=False)
+    price_list: UUID = field(init=False)
+    opportunity: UUID = field(init=False)
     version: str = ""
-    left: list[str] = field(default_factory=list)
-    """What could not be removed."""
+
+    def __post_init__(self) -> None:
+        """Give each row its id."""
+        self.unit, self.account, self.contact = self.own("unit"), self.own("account"), self.own("contact")
+        self.many = [self.own("first of many"), self.own("second of many")]
+        self.product, self.price_list = self.own("product"), self.own("price list")
+        self.opportunity = self.own("opportunity")
 
     def own(self, what: str) -> UUID:
         """Return the same id each time, so that a second rehearsal takes up what a first one left."""
@@ -54,10 +66,11 @@ class Write:
 
     name: str
     send: Callable[[Scene], Any]
+    optional: bool = False
+    """Whether its table may not be there."""
 
 
 def _unit(scene: Scene) -> Any:
-    scene.unit = scene.own("unit")
     found = scene.client.first_page(
         "businessunits", select=["name", "isdisabled"], filter=odata.eq("businessunitid", scene.unit)
     ).rows
@@ -185,7 +198,6 @@ def _update_many_old(scene: Scene) -> Any:
 
 def _product(scene: Scene) -> Any:
     units = scene.client.first_page("uoms", select=["uomid", odata.lookup("uomscheduleid")]).rows
-    scene.product = uuid4()
     body = {
         "productid": str(scene.product),
         "name": "Tandem rehearsal",
@@ -198,13 +210,11 @@ def _product(scene: Scene) -> Any:
 
 
 def _publish_product(scene: Scene) -> None:
-    if scene.product is not None:
-        scene.client.update("products", scene.product, {"statecode": 0, "statuscode": 1})
+    scene.client.update("products", scene.product, {"statecode": 0, "statuscode": 1})
 
 
 def _price_list(scene: Scene) -> Any:
     currencies = scene.client.first_page("transactioncurrencies", select=["transactioncurrencyid"]).rows
-    scene.price_list = uuid4()
     body = {
         "pricelevelid": str(scene.price_list),
         "name": "Tandem rehearsal",
@@ -214,7 +224,6 @@ def _price_list(scene: Scene) -> Any:
 
 
 def _opportunity(scene: Scene) -> Any:
-    scene.opportunity = uuid4()
     body = {"opportunityid": str(scene.opportunity), "name": "Tandem rehearsal", **_owned(scene)}
     return {"id": str(scene.client.create("opportunities", body, primary_id="opportunityid"))}
 
@@ -238,26 +247,16 @@ WRITES: tuple[Write, ...] = (
     Write("Overwrite several rows at once", _overwrite_many),
     Write("Change several rows in a batch", _update_many),
     Write("Change several rows at an old version: refused", _update_many_old),
-    Write("Create a product", _product),
-    Write("Publish the product", _publish_product),
-    Write("Create a price list", _price_list),
-    Write("Create an opportunity", _opportunity),
+    Write("Create a product", _product, optional=True),
+    Write("Publish the product", _publish_product, optional=True),
+    Write("Create a price list", _price_list, optional=True),
+    Write("Create an opportunity", _opportunity, optional=True),
 )
 
 
 def clean_up(scene: Scene) -> Iterator[str]:
-    """Remove what was made, the last first; yield what stays, with the reason."""
-    made: list[tuple[str, UUID | None]] = [
-        ("opportunities", scene.opportunity),
-        ("pricelevels", scene.price_list),
-        ("products", scene.product),
-        ("contacts", scene.contact),
-        *(("accounts", row_id) for row_id in (*scene.many, scene.account)),
-        (COMPANY_SET, scene.company),
-    ]
-    for entity_set, row_id in made:
-        if row_id is not None and (problem := _delete(scene, entity_set, row_id)):
-            yield f"{entity_set} {row_id}: {problem}"
+    """Remove what was made, the last first; yield what stays, with the reason. An error does not stop it."""
+    yield from remove_rows(scene)
     if _delete(scene, "teams", scene.team):
         yield f"The team {company_objects.team_name(UNIT_NAME)} stays, since the application may not delete teams."
     # A unit is deleted once it is disabled.
@@ -271,10 +270,32 @@ def clean_up(scene: Scene) -> Iterator[str]:
         yield f"The business unit {UNIT_NAME} stays: {problem}"
 
 
+def remove_rows(scene: Scene) -> list[str]:
+    """Remove the rows, the last first; return which stay, with the reason."""
+    left: list[str] = []
+    made: list[tuple[str, UUID | None]] = [
+        ("opportunities", scene.opportunity),
+        ("pricelevels", scene.price_list),
+        ("products", scene.product),
+        ("contacts", scene.contact),
+        *(("accounts", row_id) for row_id in (*scene.many, scene.account)),
+        (COMPANY_SET, scene.company),
+    ]
+    for entity_set, row_id in made:
+        if row_id is not None and (problem := _delete(scene, entity_set, row_id)):
+            left.append(f"{entity_set} {row_id}: {problem}")
+    return left
+
+
 def _delete(scene: Scene, entity_set: str, row_id: UUID) -> str:
     """Delete a row where it is there; return why it stays, "" where it does not."""
-    found = scene.client.first_page(entity_set, select=["createdon"], filter=odata.eq(_key(entity_set), row_id)).rows
-    return _try(lambda: scene.client.delete(entity_set, row_id)) if found else ""
+
+    def delete() -> None:
+        rows = scene.client.first_page(entity_set, select=["createdon"], filter=odata.eq(_key(entity_set), row_id)).rows
+        if rows:
+            scene.client.delete(entity_set, row_id)
+
+    return _try(delete, gone_is_done=True)
 
 
 def _key(entity_set: str) -> str:
@@ -282,11 +303,12 @@ def _key(entity_set: str) -> str:
     return special.get(entity_set, f"{entity_set.removesuffix('s')}id")
 
 
-def _try(send: Callable[[], Any]) -> str:
+def _try(send: Callable[[], Any], *, gone_is_done: bool = False) -> str:
+    """Return why something could not be done, "" where it was. gone_is_done: no such row, or table, is done too."""
     try:
         send()
     except AccessDenied:
         return "the application may not."
     except DataverseError as error:
-        return error.user_message
+        return "" if gone_is_done and error.status == 404 else error.user_message
     return ""

@@ -26,7 +26,8 @@ class Fault:
     `after` matching requests pass first, then `times` requests are hit, or all of them where `times` is 0; in either
     case only until `ends`, in seconds of the sandbox's clock. `retry_after` is in seconds. `seen` and `struck` count
     the requests that matched and that were hit. A numbered refusal has `refusal`, the `place` where it is given,
-    `answer`, and `strikes`, which says whether it is about a request.
+    `answer`, and `strikes`, which says whether it is about a request. `done`: it is carried out all the same, and what
+    is answered instead of success is a 503 or 500.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Fault:
     place: str = WEB_API
     answer: Callable[[Asked], Response] | None = None
     strikes: Callable[[Asked], bool] | None = None
+    done: bool = False
 
     def matches(self, method: str, shape: str) -> bool:
         """Return whether a request has this method and shape. A set's name matches everything below it as well."""
@@ -152,8 +154,12 @@ def read_fault(description: dict[str, Any]) -> Fault:
     if kind not in KINDS:
         raise ValueError(f"'{kind}' is no fault; there are {', '.join(sorted(KINDS))}.")
     retry_after = description.get("retry_after")
-    fault = read_scope({name: value for name, value in description.items() if name not in {"fault", "retry_after"}})
+    own = {"fault", "retry_after", "done"}
+    fault = read_scope({name: value for name, value in description.items() if name not in own})
     fault.fault = kind
+    fault.done = bool(description.get("done"))
+    if fault.done and kind not in {"503", "500"}:
+        raise ValueError("Only a 503 or a 500 is answered to what was done.")
     fault.retry_after = None if retry_after is None else float(retry_after)
     return fault
 

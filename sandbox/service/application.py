@@ -186,7 +186,8 @@ class Application:
         fault = environment.faults.inject(asked)
         if fault is not None and fault.answer is not None:
             return self._note_refusal(fault.answer(asked), user_id, request.connection)
-        if fault is not None and fault.fault not in WIRE_FAULTS_AFTER and fault.fault != "partial_batch":
+        is_after = fault is None or fault.done or fault.fault in WIRE_FAULTS_AFTER or fault.fault == "partial_batch"
+        if fault is not None and not is_after:
             return self._answer_fault(request, fault, user_id)
         if grant is None:
             return self._answer_unauthorized(request)
@@ -211,6 +212,8 @@ class Application:
                 "x-ms-ratelimit-time-remaining-xrm-requests": f"{remaining_s:,.2f}",
             }
         )
+        if fault is not None and fault.done:
+            return self._answer_fault(request, fault, user_id)
         if fault is not None and fault.fault in WIRE_FAULTS_AFTER:
             answer.wire_fault = fault.fault
         return answer

@@ -71,6 +71,8 @@ class Batch:
     wait_s: float = 0.0
     """Longest Retry-After of a refused part: it counts as a refusal of the user, though the whole answer says 200."""
     addresses: dict[str, str] = field(default_factory=dict)
+    _done_fault: Fault | None = None
+    """What is answered to a part in place of its success."""
 
     def run(self, content_type: str, body: bytes) -> Response:
         """Run the parts and return the multipart answer. Raises ServiceError where the batch itself cannot be read."""
@@ -145,6 +147,9 @@ class Batch:
                 return self._note_refusal(refused)
             with environment.lock:
                 response = self.dispatcher.run(operation, transaction)
+            if self._done_fault is not None:
+                self.rows_written += response.rows_written
+                raise self._done_fault.error()
         except ServiceError as error:
             return self._note_refusal(Response(error.status, error.body(), {"Content-Type": JSON, **error.headers}))
         self.rows_read += response.rows_read
@@ -170,7 +175,8 @@ class Batch:
             self.is_partial, fault = True, None
         if self.is_partial and self.parts_seen % 2 == 0:
             raise ServiceError(500, "0x80040216", "An unexpected error occurred.")
-        if fault is None:
+        self._done_fault = fault if fault is not None and fault.done else None
+        if fault is None or fault.done:
             return None
         if fault.fault in PART_FAULTS:
             raise fault.error()

@@ -161,8 +161,10 @@ class Decider:
         if pair.local is None or (pair.remote is None and not pair.assumed):
             decide_missing_side(self, chunk, pair)
             return
-        remote_values = pair.base if pair.remote is None else self.values.remote_values(pair.remote)
-        sides = SideValues(self.values.local_values(pair.local), remote_values)
+        local_values, known = self.values.local_values(pair.local), remote_base(self.changed_columns.active(pair.base))
+        row = pair.remote
+        remote_values = pair.base if row is None else self.values.known_remote_values(row, known, local_values)
+        sides = SideValues(local_values, remote_values)
         if not pair.local.matches_filter:
             base = self.changed_columns.active(pair.base)
             changed = pair.remote is not None and sides.remote_values != remote_base(base)

@@ -20,7 +20,7 @@ from sync.rules.canonical import (
 )
 from sync.rules.new_rows import NewField, NewRow, new_rows
 from sync.rules.plan import receives
-from sync.rules.values import Problem, Side, ValueOrProblem
+from sync.rules.values import Problem, Side, Value, ValueOrProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class FieldValues:
             for name, spec in specs
         ]
         self._remote_readers = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
+        self._secured = frozenset(spec.column.name for spec in fields.specs.values() if spec.column.secured)
         self._two_way = [
             spec for spec in fields.specs.values() if spec.rewrite and spec.direction == Direction.BIDIRECTIONAL
         ]
@@ -60,6 +61,20 @@ class FieldValues:
         """Return the canonical values of a Dataverse row."""
         values = row.values
         return {name: read(values.get(column)) for name, column, read in self._remote_readers}
+
+    def known_remote_values(
+        self, row: RemoteRow, base: Mapping[str, Value], local_values: Mapping[str, ValueOrProblem]
+    ) -> Mapping[str, ValueOrProblem]:
+        """Return a row's canonical values, as far as they are known: null in a secured column is none.
+
+        Who may not read a secured column gets null for any value (column security), so it counts as what the row held
+        at the last synchronization, or as what the record holds where they never were compared: no field is blanked.
+        """
+        found = self.remote_values(row)
+        for name, column, _ in self._remote_readers:
+            if column in self._secured and row.values.get(column) is None:
+                found[name] = base[name] if name in base else local_values[name]
+        return found
 
     def new_rows(self, records: Sequence[Record]) -> list[NewRow]:
         """Return what local records become in Dataverse, by their mapped fields alone."""

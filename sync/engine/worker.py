@@ -320,11 +320,12 @@ class Worker(Decider):
     def _record_refused_row(self, changes: ChunkChanges, new: NewRemoteRow, result: WriteResult) -> None:
         assert new.coupling is not None
         reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
-        if new.replaces is not None:
+        if new.replaces is not None and not result.unknown:
             self.abandon_creation(changes, new.replaces)
             self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, result.message, detail)
             return
-        changes.dropped.append(new.coupling.id)
+        if not result.unknown:  # else it stays pending: the next run looks for the row, and sends it again
+            changes.dropped.append(new.coupling.id)
         self.recorder.fail_record(changes, new.record, reason, result.message, detail)
 
     def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:

@@ -16,8 +16,9 @@ _REMEDIES = {
         "A record that they refer to is not coupled. Couple that one, then choose Retry Selected."
     ),
     Reason.DENIED: (
-        "Dataverse does not let the application, or whoever is to own the row, do it. Each line says who lacks what: "
-        "give that user a role that has it, then choose Retry Selected."
+        "Dataverse does not let the application, or whoever is to own the row, do it, or a firewall or access control "
+        "of the environment does not let the site in. Each line says which and who can help; then choose Retry "
+        "Selected."
     ),
     Reason.DUPLICATE: "Dataverse has such a row already. Couple with it by hand.",
     Reason.BRAKE: f"A brake stopped all of them, as they were more than its limit. {CHANGE_THEM}",

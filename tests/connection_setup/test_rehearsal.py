@@ -96,6 +96,50 @@ def test_what_was_written_is_removed_also_when_the_rehearsal_stops(
     assert counts(sandbox) == before
 
 
+def test_one_error_while_removing_leaves_no_other_row_and_the_next_rehearsal_removes_that_one(
+    connection: DataverseConnection, sandbox: Sandbox
+) -> None:
+    before = counts(sandbox)
+    # The second reading is that of the removal: the first one is that before the writes.
+    sandbox.control("POST", "faults", [{"refusal": 16, "path": "opportunities", "method": "GET", "after": 3}])
+    made = rehearsal.rehearse(connection, write=True)
+    after = counts(sandbox)
+    assert [one for one in made.left if one.startswith("opportunities")], made.left
+    assert {kind: after[kind] - before[kind] for kind in after if after[kind] != before[kind]} == {"opportunities": 1}
+    assert not_as_expected(rehearsal.rehearse(connection, write=True)) == []
+    assert counts(sandbox) == before
+
+
+def test_nothing_is_written_into_another_organization(connection: DataverseConnection, sandbox: Sandbox) -> None:
+    connection.organization_id = UUID(int=7)
+    connection.save()
+    with pytest.raises(Refusal) as refused:
+        rehearsal.rehearse(connection, write=True)
+    assert refused.value.reason == "wrong_environment"
+    assert sandbox.requests()["rows_written"] == 0
+
+
+def test_a_sales_table_that_is_not_there_is_no_difference(
+    connection: DataverseConnection, sandbox: Sandbox, capsys: Any
+) -> None:
+    sandbox.control("POST", "faults", [{"refusal": 8, "path": one, "times": 0} for one in ("products", "uoms")])
+    code, said, _ = run(capsys, "rehearse", "--company", connection.company.name)
+    absent = {one["name"] for one in said["lines"] if one["state"] == rehearsal.ABSENT}
+    assert (code, said["ok"]) == (0, True)
+    assert absent == {"A page of products", "Number of products", "A page of uoms", "Number of uoms"}
+
+
+def test_the_report_of_a_rehearsal_that_stopped_has_what_was_found(
+    connection: DataverseConnection, sandbox: Sandbox, capsys: Any, tmp_path: Path
+) -> None:
+    sandbox.control("POST", "faults", [{"fault": "401", "path": "contacts", "times": 2}])
+    report = tmp_path / "report.md"
+    code, said, _ = run(capsys, "rehearse", "--company", connection.company.name, "--out", str(report))
+    assert (code, "error" in said) == (1, True)
+    assert "It stopped before its end" in report.read_text()
+    assert "- Who am I" in report.read_text()
+
+
 def test_a_rehearsal_without_settings_says_what_is_missing(company: Company) -> None:
     with pytest.raises(Refusal) as refused:
         rehearsal.rehearse(state.connection_of(company), write=False)

@@ -133,3 +133,33 @@ def test_deletions_whose_answer_was_lost_are_not_sent_twice(sandbox: Sandbox) ->
     assert not any(result.error for result in results)
     assert told["parts"]["DELETE accounts(id)"] == 30
     assert names(sandbox) == set()
+
+
+def test_a_part_that_failed_inside_the_service_is_read_back_and_only_what_is_not_there_sent_again(
+    sandbox: Sandbox,
+) -> None:
+    """Each way of writing: two parts are answered 503 and 500 though the first was carried out."""
+    client = client_of(sandbox)
+    client._transport.sleep = lambda seconds: None
+    table = prepared(sandbox, client)
+    changes = loaded(sandbox, 4)
+    new = [(UUID(int=n + 100), {"name": "x" * 161 if n == 3 else "New"}) for n in range(4)]  # one is refused
+    ways: list[tuple[str, str, Any, int]] = [
+        ("POST", "accounts", lambda: bulk.create(client, table, new), 4 + 1),
+        ("PATCH", "accounts(id)", lambda: bulk.update(client, table, changes), 4 + 1),
+        ("DELETE", "accounts(id)", lambda: bulk.delete(client, table, [(UUID(int=n + 1), "") for n in range(4)]), 5),
+    ]
+    for method, path, write, sent in ways:
+        sandbox.control("DELETE", "requests")
+        rule = {"method": method, "path": path, "times": 1}
+        faults = [{**rule, "fault": "503", "done": True}, {**rule, "fault": "500"}]
+        sandbox.control("POST", "faults", faults)
+        results = write()
+        told = sandbox.requests()
+        assert [n for n, one in enumerate(results) if one.error] == ([3] if method == "POST" else []), method
+        assert told["parts"][f"{method} {path}"] == sent, (method, "only what was not carried out is sent again")
+        assert told["rows_written"] == (3 if method == "POST" else 4), method
+    sandbox.control("POST", "faults", [{"method": "POST", "path": "accounts", "fault": "503", "times": 0}])
+    (left,) = bulk.create(client, table, [(UUID(int=200), {"name": "New"})])
+    assert left.error is not None
+    assert left.error.outcome_unknown, "so whoever sent it keeps its id"

@@ -24,6 +24,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("invalid_client", "650057", "permission to use Dataverse", "Whoever owns the registration"),
     ("interaction_required", "53000", "managed device", TENANT),
     ("interaction_required", "53003", "conditional access", "name the policy"),
+    ("interaction_required", "53004", "from this place or at this risk", TENANT),
     ("invalid_grant", "70043", "sign in again after some time", "what was prepared so far is kept"),
     ("interaction_required", "50076", "second factor", "client secret or a certificate"),
     ("access_denied", "530035", "security defaults", TENANT),

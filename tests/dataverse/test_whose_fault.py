@@ -42,7 +42,8 @@ CASES: list[Case] = [
     ("own privilege", 403, "0x80040220", LONG.format(OWN, OWN), APPLICATION, AccessDenied,
      "The application user lacks the privilege prvWriteaccount", "Tandem Dataverse Integration"),
     ("owner's privilege", 403, "0x80040220", LONG.format(OTHER, OTHER), APPLICATION, AccessDenied,
-     f"who is to own the row, or whom it is about (user {OTHER})", "couple the salesperson with another user"),
+     f"The user {OTHER} lacks the privilege prvWriteaccount on the table account; probably the one who is to own",
+     "couple the salesperson with another user"),
     ("privilege, nobody known", 403, "0x80040220", SHORT.format(OTHER), NOBODY_KNOWN, AccessDenied,
      f"The user {OTHER} lacks the privilege prvReadworkflow", "Look who that is"),
     ("a person's privilege", 403, "0x80040220", SHORT.format(OWN), PERSON, AccessDenied,
@@ -54,7 +55,7 @@ CASES: list[Case] = [
     ("giving what one lacks", 403, "0x80040220", VERIFY.format(OWN), PERSON, AccessDenied,
      "nobody gives what they do not have", "System Administrator"),
     ("own role", 403, "0x80042F09", NO_ROLE.format(OWN), APPLICATION, AccessDenied,
-     "has no security role", "Tandem Dataverse Integration"),
+     "The application user has no security role.", "Tandem Dataverse Integration"),
     ("owner's role", 403, "0x80042F09", NO_ROLE.format(OTHER), APPLICATION, AccessDenied,
      f"The user {OTHER} has no security role", "couple the salesperson with another user"),
     ("a person's role", 403, "0x80042F09", NO_ROLE.format(OWN), PERSON, AccessDenied,
@@ -91,6 +92,12 @@ CASES: list[Case] = [
     ("alternate key", 412, "0x80060892", "Entity Key violated.", APPLICATION, Duplicate, "the same key", "Couple"),
     ("inactive", 400, "0x80040230", "inactive.", APPLICATION, Invalid, "or inactive", "it was merged into"),
     ("state", 400, "0x80040233", "not in a valid state", APPLICATION, Invalid, "state", "Change its state there"),
+    ("state, another code", 400, "0x8004022E", "not valid", APPLICATION, Invalid, "state", "Change its state there"),
+    ("licence, another code", 403, "0x80041D66", "no license", APPLICATION, AccessDenied, "no licence", "Assign one"),
+    ("storage, another code", 400, "0x8004B057", "quota", APPLICATION, AccessDenied, "storage is full", "capacity"),
+    ("secured column, another code", 403, "0x8004F506", COLUMN.format(OWN, ROW), APPLICATION, AccessDenied,
+     "the column creditlimit of account", "Column security profiles"),
+    ("language, another code", 400, "0x80060751", "UI", APPLICATION, Invalid, "the environment's own", "base language"),
     ("language", 400, "0x80060750", "UI language", APPLICATION, Invalid, "the environment's own", "base language"),
 ]  # fmt: skip
 
@@ -147,10 +154,20 @@ def test_a_row_that_is_there_already_was_not_changed_meanwhile() -> None:
 
 
 def test_a_refusal_without_a_rule_gets_no_guessed_advice() -> None:
+    token = about(error_for(401, "", "Etwas anderes."), Asked("POST", "accounts", UUID(OWN)))
+    assert ("Etwas anderes." in token.message, token.fix) == (True, "")
     for status in (400, 403, 405, 409, 418):
         unknown = about(error_for(status, "0x80099998", "Etwas anderes."), Asked("POST", "accounts", UUID(OWN)))
         assert "Etwas anderes." in unknown.message
         assert unknown.fix == ""
+
+
+def test_a_definition_that_was_not_made_is_no_row_with_the_same_key() -> None:
+    error = error_for(400, "0x80040237", "Operation failed due to a SQL integrity violation.")
+    made = about(error, Asked("POST", "EntityDefinitions", UUID(OWN)))
+    assert isinstance(made, Duplicate)
+    assert "row" not in made.message
+    assert about(error, Asked("POST", "accounts", UUID(OWN))) is error
 
 
 @given(st.text(max_size=200), st.sampled_from([case[2] for case in CASES] + ["0x80040217", ""]))

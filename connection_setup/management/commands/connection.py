@@ -24,7 +24,12 @@ from core.roles import Can
 from dataverse.errors import DataverseError
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-LINE_MARKS = {rehearsal.SAME: "ok     ", rehearsal.DIFFERENT: "differs", rehearsal.REFUSED: "REFUSED"}
+LINE_MARKS = {
+    rehearsal.SAME: "ok     ",
+    rehearsal.DIFFERENT: "differs",
+    rehearsal.REFUSED: "REFUSED",
+    rehearsal.ABSENT: "absent ",
+}
 STEP_MARKS = {
     "done": "done   ",
     "attention": "warning",
@@ -178,13 +183,14 @@ class Command(SettingsCommand):
         self.print_text(f"Address: {web_hook.address_of(self.company)}")
 
     def _rehearse(self, _values: None, _secret: str) -> None:
-        made = rehearsal.rehearse(state.connection_of(self.company), write=self._to_write, on_line=self._report_line)
-        text = "\n".join(rehearsal.report_text(made)) + "\n"
-        if self._out:
-            try:
-                Path(self._out).write_text(text, encoding="utf-8")
-            except OSError as error:
-                self.refuse("configuration", f"{self._out} cannot be written: {error.strerror}.", "Name another file.")
+        made = rehearsal.Rehearsal()
+        connection = state.connection_of(self.company)
+        try:
+            rehearsal.rehearse(connection, write=self._to_write, on_line=self._report_line, made=made)
+        finally:  # what was found, and what stays, also where it stopped
+            text = "\n".join(rehearsal.report_text(made)) + "\n"
+            if made.lines:
+                self._write_report(text)
         if self.as_json:
             self.print_json(made.document())
         elif not self._out:
@@ -193,6 +199,13 @@ class Command(SettingsCommand):
             self.print_text(f"The report is in {self._out}.")
         if not made.ok:
             raise SystemExit(1)
+
+    def _write_report(self, text: str) -> None:
+        if self._out:
+            try:
+                Path(self._out).write_text(text, encoding="utf-8")
+            except OSError as error:
+                self.refuse("configuration", f"{self._out} cannot be written: {error.strerror}.", "Name another file.")
 
     def _report_line(self, line: rehearsal.Line) -> None:
         """Print a line as it comes; on stderr, since stdout is for the answer."""

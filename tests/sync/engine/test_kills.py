@@ -126,6 +126,21 @@ def test_a_lost_reply_creates_nothing_twice(company, customers, remote):
     assert len(remote.rows("accounts")) == 5
 
 
+def test_a_new_row_of_which_nobody_knows_whether_it_was_made_stays_pending_and_is_made_once(company, customers, remote):
+    customer(company, "10000")
+    rule = {"method": "POST", "path": "accounts", "fault": "503", "times": 0}
+    remote.control("POST", "faults", [rule])
+    job = synchronize(customers)
+    assert counters(job) == {"failed": 1}
+    (pending,) = Coupling.objects.filter(pending=True)
+    # It was carried out after all, later than it was looked for.
+    remote.control("DELETE", "faults")
+    remote.load({"accounts": [{"accountid": str(pending.integration_id), "name": "Customer 10000", **ACTIVE_CUSTOMER}]})
+    synchronize(customers)
+    assert [row["accountid"] for row in remote.rows("accounts")] == [str(pending.integration_id)]
+    assert not Coupling.objects.filter(pending=True).exists()
+
+
 def test_a_batch_of_which_half_is_refused_updates_the_other_half(company, customers, remote):
     for number in range(6):
         customer(company, f"1000{number}")

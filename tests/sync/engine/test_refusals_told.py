@@ -5,7 +5,7 @@ from tests.sync.conftest import customer, synchronize
 
 TOLD = (
     # number, reason, part of the outcome's message
-    (17, "denied", "the one who is to own the row, or whom it is about"),
+    (17, "denied", "probably the one who is to own the row."),
     (19, "denied", "The team that is to own the row has no security role."),
     (27, "reference_not_coupled", "The user that is to own the row no longer exists"),
     (31, "refused", "with its own words: The credit limit of this customer is not confirmed."),
