@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason
+from core.bounded_counts import count_each
 from core.collation import distinct_values
 from coupling.dead_partners import RELEASE
 from coupling.failures.likely import COUPLE, CREATE
@@ -68,7 +69,7 @@ class FailuresPage:
         settled = settled_in(request, company) if self.given.get("settled") == "yes" else {}
         self.url = company_url("sync:failures", company)
         self.lines = Lines(company, request.user, settled, request.get_full_path())
-        self._mappings = mappings_with_failures(company)
+        self._mappings = self.lines.mappings = mappings_with_failures(company)
         self.listing: Listing = failures_listing(
             company, ignored=self.ignored, lines=self.lines, decorate=self._decorate, mappings=self._mappings
         )
@@ -87,7 +88,8 @@ class FailuresPage:
                 Link(display.LIST_TITLES.get(self.job.type, crumbs[0].text), url),
                 Link(text_of(self.job.started_at or self.job.created_at), job_url(self.job, self.company)),
             ]
-        unavailable = unavailable_text(self.company)
+        off = disabled_reason(connection_for_request(self.request, self.company))
+        unavailable = off.user_message if off is not None else ""
         return Page(
             TITLE,
             company=self.company,
@@ -113,7 +115,7 @@ class FailuresPage:
 
         Without scripts a link does that: what is ticked would be lost by itself otherwise.
         """
-        at_work = Job.objects.filter(company=self.company, pk__in=self.lines.open_jobs).order_by("pk").first()
+        at_work = self.lines.at_work
         found = None if at_work is None else display.progress(at_work, poll_url=self.request.get_full_path())
         return None if found is None else replace(found, refreshes=False)
 
@@ -180,11 +182,11 @@ class FailuresPage:
     def _counts(self) -> dict[str, int]:
         """Return how many records failed for each reason, and nearly alike among all, under the other filters."""
         found = self._among(reason="")
-        counts = {reason: _counted(found.filter(reason=reason)) for reason in self._reasons()}
-        return {reason: count for reason, count in counts.items() if count} | {
-            NEARLY: _counted(found.filter(nearly__gt=0)),
-            _NEARLY_UNMATCHED: _counted(found.filter(reason=Reason.NO_MATCH, nearly__gt=0)),
-        }
+        groups = {reason: found.filter(reason=reason) for reason in self._reasons()}
+        groups[NEARLY] = found.filter(nearly__gt=0)
+        groups[_NEARLY_UNMATCHED] = found.filter(reason=Reason.NO_MATCH, nearly__gt=0)
+        counts = count_each(groups, COUNTED + 1)
+        return {group: count for group, count in counts.items() if count or group in (NEARLY, _NEARLY_UNMATCHED)}
 
     def _reasons(self) -> list[str]:
         """Return the reasons that failed records of the company have, from an index alone."""
@@ -249,11 +251,6 @@ class FailuresPage:
             f"{self._address(reason=NEARLY)}&select=all",
         )
         return [first, Link(f"Select all {_number(count)}", everything)] if count > nearly else [first]
-
-
-def _counted(rows: "QuerySet[FailedRecord]") -> int:
-    """Return how many there are, COUNTED + 1 for more."""
-    return rows.order_by()[: COUNTED + 1].count()
 
 
 def _number(count: int) -> str:
