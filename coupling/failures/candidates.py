@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
+
 from connection_setup.setup.menus import row_url
 from core.moments import read_moment
 from core.refusals import Explained, Refusal
@@ -229,7 +231,8 @@ class _Reading:
     def __init__(self, mapping: IntegrationTableMapping, user: Any, gateway: Gateway) -> None:
         self.mapping, self.user, self.gateway = mapping, user, gateway
         self.infos = gateway.table(mapping).columns
-        by_field = dict(mapping.fields.exclude(field="").values_list("field", "integration_field"))
+        prefetch_related_objects([mapping], "fields")  # which what reads rows asks for as well
+        by_field = {one.field: one.integration_field for one in mapping.fields.all() if one.field}
         self.city = by_field.get("city", "")
         self.phones = [by_field[name] for name in _PHONES if name in by_field]
         self.connection = gateway.connection

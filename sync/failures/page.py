@@ -57,6 +57,9 @@ class Head:
 
 _NEARLY_UNMATCHED = "nearly, no match"
 """Where the number stands of those nearly alike among what found no match."""
+_LEFT_OUT = "left out"
+"""Where the number stands of what synchronization left undone for other reasons."""
+_NO_REASONS = frozenset({NEARLY, _NEARLY_UNMATCHED, _LEFT_OUT})
 
 
 class FailuresPage:
@@ -162,11 +165,11 @@ class FailuresPage:
 
     def _left_out(self) -> list[Notice]:
         """Return where the failures of coupled pairs stand, where there are any."""
-        count = left_undone(self.company).count()
-        if not count or self.job is not None:
+        count = self.counts.get(_LEFT_OUT, 0)
+        if not count:
             return []
         url = company_url("sync:skipped", self.company)
-        what = "1 record or row is" if count == 1 else f"{count:,} records and rows are"
+        what = "1 record or row is" if count == 1 else f"{_number(count)} records and rows are"
         return [Notice(f"{what} left out of synchronization for another reason.", actions=[Action(LEFT_OUT, url)])]
 
     # -- groups --------------------------------------------------------------------------------------------------------
@@ -182,11 +185,13 @@ class FailuresPage:
     def _counts(self) -> dict[str, int]:
         """Return how many records failed for each reason, and nearly alike among all, under the other filters."""
         found = self._among(reason="")
-        groups = {reason: found.filter(reason=reason) for reason in self._reasons()}
+        groups: dict[str, QuerySet[Any]] = {reason: found.filter(reason=reason) for reason in self._reasons()}
         groups[NEARLY] = found.filter(nearly__gt=0)
         groups[_NEARLY_UNMATCHED] = found.filter(reason=Reason.NO_MATCH, nearly__gt=0)
+        if self.job is None:
+            groups[_LEFT_OUT] = left_undone(self.company)
         counts = count_each(groups, COUNTED + 1)
-        return {group: count for group, count in counts.items() if count or group in (NEARLY, _NEARLY_UNMATCHED)}
+        return {group: count for group, count in counts.items() if count or group in _NO_REASONS}
 
     def _reasons(self) -> list[str]:
         """Return the reasons that failed records of the company have, from an index alone."""
@@ -196,7 +201,7 @@ class FailuresPage:
         """Return the ways to narrow the list by reason: caption, number, address, whether it is the one shown."""
         counts = self.counts
         shown = self.given.get("reason", "")
-        reasons = set(counts) - {NEARLY, _NEARLY_UNMATCHED}
+        reasons = set(counts) - _NO_REASONS
         total = sum(counts[reason] for reason in reasons)
         segments = [("All", _number(total), self._address(reason=""), not shown)]
         segments += [

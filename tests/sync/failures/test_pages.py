@@ -120,7 +120,7 @@ def test_the_list_with_what_was_settled_asks_a_bounded_number_of_queries(company
         operator.get(page_url(company, "failures"), query)
         with CaptureQueriesContext(connection) as asked:
             assert operator.get(page_url(company, "failures"), query).status_code == 200
-        assert len(asked) <= 26, "\n".join(one["sql"][:230] for one in asked)
+        assert len(asked) <= 24, "\n".join(one["sql"][:230] for one in asked)
 
 
 def test_the_reason_of_what_refers_to_others_offers_another_owner():
