@@ -45,7 +45,7 @@ def search_columns(
     primary, name: the columns of the row's id and of its name.
     """
     by_field: dict[str, list[str]] = {}
-    for field, column in mapping.fields.exclude(field="").values_list("field", "integration_field"):
+    for field, column in ((one.field, one.integration_field) for one in mapping.fields.all() if one.field):
         if column in infos and infos[column].type in _TEXTS:
             by_field.setdefault(field, []).append(column)
 

@@ -192,7 +192,7 @@ class Transport:
         if isinstance(step, retry.GiveUp):
             raise error
         until = self.throttle.begin_wait(error, step.seconds) if isinstance(error, Throttled) else 0.0
-        if isinstance(step, retry.Postpone):
+        if isinstance(step, retry.Postpone) or not self._usage.may_wait():
             raise to_throttled(error, step.seconds) from error
         logger.info(
             "%s %s waits %.1f s after: %s", request.method, _path_for_log(request.url), step.seconds, error.detail
@@ -208,7 +208,7 @@ class Transport:
             seconds, error = self.throttle.remaining()
             if seconds <= 0 or error is None:
                 return slept
-            if seconds > retry.LONGEST_WAIT_S:
+            if seconds > retry.LONGEST_WAIT_S or not self._usage.may_wait():
                 raise to_throttled(error, seconds)
             self.sleep(seconds)
             slept += seconds

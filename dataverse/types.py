@@ -196,3 +196,7 @@ class Usage:
     def seconds_left(self) -> float:
         """Return how long a request sent now may take; infinite where only the client's timeouts limit it."""
         return math.inf
+
+    def may_wait(self) -> bool:
+        """Return whether a request that failed may be sent again after a wait, or be sent once a limit has passed."""
+        return True

@@ -198,25 +198,34 @@ class RowsSeen:
         coupled = Coupling.objects.filter(company=self.mapping.company, integration_id__in=ids)
         for coupling in coupled.select_related("mapping__company"):
             taken.setdefault(coupling.integration_id, []).append(coupling)
-        names = _names([one for couplings in taken.values() for one in couplings])
+        every = [one for couplings in taken.values() for one in couplings]
+        names = _names([one for one in every if one.table != self.mapping.table])
+        own = [one.local_id for one in every if one.table == self.mapping.table]
+        named = local_records.read_keys_and_names(self.mapping, own) if own else {}
         holders = claims.find_holders(self.mapping, self.gateway.organization_id, ids)
-        return [self._seen(row, taken.get(row.id, ()), names, holders.get(row.id)) for row in rows]
+        return [self._seen(row, taken.get(row.id, ()), names, holders.get(row.id), named) for row in rows]
 
     def _seen(
-        self, row: RemoteRow, taken: Iterable[Coupling], names: Mapping[int, str], holder: claims.Holder | None
+        self,
+        row: RemoteRow,
+        taken: Iterable[Coupling],
+        names: Mapping[int, str],
+        holder: claims.Holder | None,
+        named: Mapping[UUID, Sequence[str]],
     ) -> SeenRow:
+        """Return a row as it stands. names: the records of other tables; named: those of its own, by their ids."""
         of_row = next((one for one in taken if one.table == self.mapping.table), None)
         owner, outside = self._outside(row)
         held = self._reading.read(*owner.belongs("The row")) if owner is not None else ""
-        pair = pair_of(self.mapping, of_row)
+        pair = pair_of(self.mapping, of_row, named)
         standing = standing_of(self.mapping, pair, self._of_record, holder, self.user)
         standing = replace(standing, outside=outside, held=standing.held or held)
         elsewhere = tuple(names[one.pk] for one in taken if one.table != self.mapping.table)
         alive = of_row is not None and pair is not None and pair.record
         holding = holder.company_id if holder is not None else owner.company_id if owner is not None else None
-        named = not standing.held or holding in self._reading.names
+        may_read = not standing.held or holding in self._reading.names
         partner = of_row.local_id if of_row is not None and alive else None
-        return SeenRow(row, standing, partner, elsewhere, named)
+        return SeenRow(row, standing, partner, elsewhere, may_read)
 
     def _outside(self, row: RemoteRow) -> tuple[Owner | None, str]:
         """Return which other company a row outside the filter says it belongs to, and what else keeps it outside."""

@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from core.vocabulary import Direction
 from coupling import local_records
-from coupling.brakes import Brakes
+from coupling.brakes import Brakes, coupling_stopped
 from coupling.job_parameters import CouplingParameters
 from coupling.matching import criteria
 from coupling.matching.explanation import Searched, SearchedField
@@ -243,6 +243,14 @@ class _Placed(NamedTuple):
 def brakes_of(preview: CouplingPreview) -> Brakes:
     """Return the brakes that a person has set last."""
     return Brakes(preview.stop_above, preview.stop_above_percent, preview.stop_coupled_above)
+
+
+def stopped_by(preview: CouplingPreview) -> str:
+    """Return why a brake would let nothing be coupled; "" where none stops it."""
+    brakes, coupled = brakes_of(preview), int(preview.numbers.get(Found.COUPLE, 0))
+    if brakes.coupled is None or not brakes.stops_coupling(coupled):
+        return ""
+    return coupling_stopped(coupled, brakes.coupled).message
 
 
 def count_matched(preview: CouplingPreview) -> int:

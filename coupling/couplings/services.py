@@ -1,6 +1,6 @@
 """Services of coupling: start, preview, couple by hand. Writes are atomic; what takes long is queued as a job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -284,11 +284,19 @@ def standing_of(
     )
 
 
-def pair_of(mapping: IntegrationTableMapping, coupling: Coupling | None) -> Pair | None:
-    """Return a coupling of the mapping's table as a decision sees it."""
+def pair_of(
+    mapping: IntegrationTableMapping,
+    coupling: Coupling | None,
+    named: Mapping[UUID, Sequence[str]] | None = None,
+) -> Pair | None:
+    """Return a coupling of the mapping's table as a decision sees it; named: key and name of its record by id, where
+    they were read for many.
+    """
     if coupling is None:
         return None
-    key_and_name = local_records.read_keys_and_names(mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
+    if named is None:
+        named = local_records.read_keys_and_names(mapping, [coupling.local_id])
+    key_and_name = named.get(coupling.local_id, ("", ""))
     creating = coupling.job_id if is_being_created(coupling) else None
     return Pair(" ".join(key_and_name).strip(), f"the row {coupling.integration_id}", creating)
 

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from connection_setup.connection.state import connection_of
+from django.db.models import prefetch_related_objects
+
 from connection_setup.setup.menus import row_url
 from core.moments import read_moment
 from core.refusals import Explained, Refusal
+from coupling import local_records
 from coupling.couplings.by_hand import RowsSeen, SeenRow
 from coupling.couplings.by_hand_rules import Pair
 from coupling.couplings.services import pair_of
@@ -104,16 +106,23 @@ class FailuresSeen:
     problem: Explained | None = None
 
 
-def look_at(failed: Sequence[FailedRecord], *, user: Any = None) -> FailuresSeen:
-    """Return failed records with their outcomes as the person reads them, and their candidates as they are now."""
+def look_at(
+    failed: Sequence[FailedRecord], *, user: Any = None, mappings: Iterable[IntegrationTableMapping] = ()
+) -> FailuresSeen:
+    """Return failed records with their outcomes as the person reads them, and their candidates as they are now.
+
+    mappings: those of them that the caller has read, with their companies.
+    """
     lines, jobs = _told(failed, user)
     by_mapping: dict[int, list[FailureSeen]] = {}
     for line in lines:
         by_mapping.setdefault(line.failed.mapping_id, []).append(line)
     problem: Explained | None = None
-    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(list(by_mapping))
+    known = {one.pk: one for one in mappings}
+    if unknown := by_mapping.keys() - known.keys():
+        known |= IntegrationTableMapping.objects.select_related("company").in_bulk(unknown)
     for mapping_id, some in by_mapping.items():
-        mapping = mappings[mapping_id]
+        mapping = known[mapping_id]
         if mapping.uid_kind == "option":
             continue
         try:
@@ -197,14 +206,20 @@ def _fill_in_couplings(mapping: IntegrationTableMapping, lines: Sequence[Failure
             company=mapping.company, table=mapping.table, integration_id__in=ids[start : start + 500]
         )
         taken |= {one.integration_id: one for one in own}
+    named = local_records.read_keys_and_names(mapping, [one.local_id for one in taken.values()]) if taken else {}
     for line in lines:
-        line.candidates = [_coupled_now(mapping, one, taken) for one in line.candidates]
+        line.candidates = [_coupled_now(mapping, one, taken, named) for one in line.candidates]
 
 
-def _coupled_now(mapping: IntegrationTableMapping, one: CandidateRow, taken: Mapping[UUID, Coupling]) -> CandidateRow:
+def _coupled_now(
+    mapping: IntegrationTableMapping,
+    one: CandidateRow,
+    taken: Mapping[UUID, Coupling],
+    named: Mapping[UUID, Sequence[str]],
+) -> CandidateRow:
     row_id = row_id_of(one)
     coupling = taken.get(row_id) if row_id is not None else None
-    pair = pair_of(mapping, coupling)
+    pair = pair_of(mapping, coupling, named)
     if coupling is None or pair is None or not pair.record:
         return one
     return replace(one, coupled_to=pair.record, partner_id=coupling.local_id)
@@ -216,10 +231,11 @@ class _Reading:
     def __init__(self, mapping: IntegrationTableMapping, user: Any, gateway: Gateway) -> None:
         self.mapping, self.user, self.gateway = mapping, user, gateway
         self.infos = gateway.table(mapping).columns
-        by_field = dict(mapping.fields.exclude(field="").values_list("field", "integration_field"))
+        prefetch_related_objects([mapping], "fields")  # which what reads rows asks for as well
+        by_field = {one.field: one.integration_field for one in mapping.fields.all() if one.field}
         self.city = by_field.get("city", "")
         self.phones = [by_field[name] for name in _PHONES if name in by_field]
-        self.connection = connection_of(mapping.company)
+        self.connection = gateway.connection
 
     def fill_in(
         self,

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core.cache import cache
 
-from connection_setup.connection.state import connection_of
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping
@@ -32,7 +31,7 @@ class OwnerNames:
     def read(self, owners: Iterable[Any]) -> None:
         """Read the names of owners by their ids; at most two requests. Raises DataverseError."""
         wanted = {UUID(str(one)) for one in owners if one}
-        team = connection_of(self.company).owning_team_id
+        team = self.gateway.connection.owning_team_id
         if team is not None:
             self._names[team] = OWNING_TEAM
         self._names |= self._salespeople(wanted)
@@ -50,14 +49,14 @@ class OwnerNames:
 
     def _salespeople(self, wanted: set[UUID]) -> dict[UUID, str]:
         """Return the salespeople that some of the owners are coupled with."""
+        coupled = Coupling.objects.filter(
+            company=self.company, mapping__integration_table=_USERS, integration_id__in=list(wanted)
+        ).select_related("mapping__company")
+        by_mapping: dict[IntegrationTableMapping, dict[UUID, UUID]] = {}
+        for one in coupled:
+            by_mapping.setdefault(one.mapping, {})[one.integration_id] = one.local_id
         found: dict[UUID, str] = {}
-        mappings = IntegrationTableMapping.objects.filter(company=self.company, integration_table=_USERS)
-        for mapping in mappings.select_related("company"):
-            pairs = dict(
-                Coupling.objects.filter(
-                    company=self.company, table=mapping.table, integration_id__in=list(wanted)
-                ).values_list("integration_id", "local_id")
-            )
+        for mapping, pairs in by_mapping.items():
             known = local_records.read_keys_and_names(mapping, pairs.values())
             found |= {row_id: known[local_id][1] for row_id, local_id in pairs.items() if local_id in known}
         return found

@@ -2,10 +2,14 @@
 
 The values are compared as plain text, without case: what the criteria know beyond that (phone numbers, company names)
 is found by the next coupling job alone.
+
+What is ignored is read again only once something else is: a process keeps what it read of the last mappings.
 """
 
+import threading
 import unicodedata
 from array import array
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -13,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from coupling import local_records
 from coupling.models import FailedRecord, IntegrationTableMapping
@@ -22,8 +26,16 @@ from jobs import outcomes
 from jobs.models import Reason
 
 _PART = 500
+MOST = 100_000
+"""Ignored records of a mapping that are looked for among the rows read: the newest, where there are more."""
+_KEPT = 16
+"""Mappings of which a process keeps what it read: 16 bytes for each ignored record and priority."""
 Columns = tuple[str, ...]
 Numbers = np.ndarray[Any, Any]
+Keys = dict[Columns, tuple[Numbers, Numbers]]
+"""The hashes of the values, and the failed records, by the columns compared."""
+_kept: "OrderedDict[int, tuple[object, Keys]]" = OrderedDict()
+_lock = threading.Lock()
 
 
 class UnmatchedRows:
@@ -47,12 +59,32 @@ class UnmatchedRows:
         return found
 
     @cached_property
-    def _keys(self) -> dict[Columns, tuple[Numbers, Numbers]]:
-        """The hashes of the values, and the failed records, by the columns compared."""
-        arrays: dict[Columns, tuple[array[int], array[int]]] = {}
+    def _keys(self) -> Keys:
+        """What is ignored, as it was read before or is now; one query where nothing else is ignored since."""
         if self.mapping.uid_kind == "option":
             return {}
+        found = self.ignored.aggregate(count=Count("pk"), since=Max("ignored_at"), job=Max("job_id"), last=Max("pk"))
+        if not found["count"]:
+            return {}
+        # A job that tries them again may tell of other values, and so do other field mappings.
+        state = (*found.values(), tuple(sorted(self._columns.items())))
+        with _lock:
+            known = _kept.get(self.mapping.pk)
+        if known is not None and known[0] == state:
+            return known[1]
+        keys = self._read_keys(found["count"])
+        with _lock:
+            _kept[self.mapping.pk] = (state, keys)
+            _kept.move_to_end(self.mapping.pk)
+            while len(_kept) > _KEPT:
+                _kept.popitem(last=False)
+        return keys
+
+    def _read_keys(self, count: int) -> Keys:
+        arrays: dict[Columns, tuple[array[int], array[int]]] = {}
         ignored, last = self.ignored.order_by("pk"), 0
+        if count > MOST:
+            last = ignored.reverse().values_list("pk", flat=True)[MOST]
         while part := list(ignored.filter(pk__gt=last)[:_PART]):
             last = part[-1].pk
             for pk, columns, key in self._searched(part):

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from connection_setup.connection.state import connection_of
 from connection_setup.models import DataverseConnection
 from core.free_memory import give_back_memory
 from core.vocabulary import CompareAs
@@ -80,7 +79,7 @@ class MatchingRun:
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
         self.rows: Gateway | ChoiceRows = self.gateway
-        self.organization_id = connection_of(self.mapping.company).organization_id
+        self.organization_id = self.gateway.connection.organization_id
         self.table = local_records.get_table(self.mapping)
         self.countries = self._countries()
         if self.mapping.uid_kind == "option":

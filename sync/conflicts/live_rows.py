@@ -13,6 +13,8 @@ from masterdata.models import Company
 
 MOST_MAPPINGS = 5
 """Mappings that are asked about at once; the rows of more are told as the last run found them."""
+DEADLINE_S = 4.0
+"""Seconds that the page waits for Dataverse, for all mappings together; then rows are told as the last run found."""
 
 
 def asked_by(
@@ -37,6 +39,6 @@ def existing_rows(
         return {row_id for mapping, ids in wanted.items() for row_id in gateway.read(mapping, [], ids)}
 
     try:
-        return live.ask(company, ask, connection=connection)
+        return live.ask(company, ask, connection=connection, deadline_s=DEADLINE_S)
     except live.NotAnswered:
         return None

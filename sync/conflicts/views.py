@@ -102,8 +102,13 @@ def retry(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def retry_all(request: HttpRequest, company: str) -> HttpResponse:
-    """Try everything again that the company's synchronizations left undone."""
-    return _retry(request, company_or_404(request, company), None)
+    """Try everything again that the company's synchronizations left undone, after asking what Retry asks."""
+    owner = company_or_404(request, company)
+    everything = start.retried(owner)
+    every = listing.Selection(everything, everything.count(), key="id")
+    if (answer := _asking(request, owner, every, fixed="merge").answer()) is not None:
+        return answer
+    return _retry(request, owner, None)
 
 
 def _retry(request: HttpRequest, company: Company, undone: "QuerySet[UndoneRecord] | None") -> HttpResponse:

@@ -31,6 +31,7 @@ from sync.engine.missing_sides import decide_missing_side
 from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
 from sync.engine.own_columns import OwnColumns
+from sync.engine.owners import Owners
 from sync.engine.pairs import CouplingRow, Pair, PairReader, Record
 from sync.engine.price_assets import link_assets
 from sync.engine.record_template import apply_template
@@ -85,6 +86,7 @@ class Decider:
             self.table_info = gateway.table_again(mapping)
             self.fields = usable_fields(mapping, self.table_info, local_currency, self.drift)
         self.own = OwnColumns(mapping, gateway, self.table_info.columns)
+        self.owners = Owners(mapping.company)
         self.changed_columns = ChangedColumns(self.fields, self.drift)
         apply_template(self.fields, mapping)
         self.inactive = InactiveRows(mapping, self.fields, self.table_info)

@@ -320,13 +320,14 @@ class Worker(Decider):
     def _record_refused_row(self, changes: ChunkChanges, new: NewRemoteRow, result: WriteResult) -> None:
         assert new.coupling is not None
         reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
+        message = self.owners.told(new.columns, result)
         if new.replaces is not None and not result.unknown:
             self.abandon_creation(changes, new.replaces)
-            self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, result.message, detail)
+            self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, message, detail)
             return
         if not result.unknown:  # else it stays pending: the next run looks for the row, and sends it again
             changes.dropped.append(new.coupling.id)
-        self.recorder.fail_record(changes, new.record, reason, result.message, detail)
+        self.recorder.fail_record(changes, new.record, reason, message, detail)
 
     def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:
         """Give up restoring a deleted row: the pair goes back to the row that was deleted."""
@@ -370,7 +371,7 @@ class Worker(Decider):
             elif (result.mismatch or result.reason == Reason.RECORD_GONE) and tries[coupling_id] < MAX_TRIES:
                 changes.due[coupling_id] = tries[coupling_id] + 1
             else:
-                message = result.message
+                message = self.owners.told(one.columns, result)
                 if result.mismatch:
                     message = "The Dataverse row kept changing while it was being written. The next run tries again."
                 else:

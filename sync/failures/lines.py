@@ -94,19 +94,19 @@ class Lines:
     user: Any = None
     settled: Mapping[int, int] = field(default_factory=dict)
     back: str = ""
+    mappings: Sequence[IntegrationTableMapping] = ()
+    """Mappings with failures, with their companies, where they were read already."""
     problem: str = ""
     """Why Dataverse could not be asked about the last lines made."""
 
     def load(self, rows: Sequence[FailedRecord]) -> None:
         """Give each row its `line`: a listing's `decorate`."""
-        seen: FailuresSeen = look_at(rows, user=self.user)
+        seen: FailuresSeen = look_at(rows, user=self.user, mappings=self.mappings)
         self.problem = seen.problem.message if seen.problem is not None else ""
-        mappings = {
-            one.pk: one
-            for one in IntegrationTableMapping.objects.select_related("company").filter(
-                pk__in={row.mapping_id for row in rows}
-            )
-        }
+        wanted = {row.mapping_id for row in rows}
+        mappings = {one.pk: one for one in self.mappings if one.pk in wanted}
+        if unknown := wanted - mappings.keys():
+            mappings |= IntegrationTableMapping.objects.select_related("company").in_bulk(unknown)
         known = {pk: _names(mapping, [row for row in rows if row.mapping_id == pk]) for pk, mapping in mappings.items()}
         coupled = {pk: _coupled(mapping, rows, self.settled) for pk, mapping in mappings.items()}
         for row, found in zip(rows, seen.lines, strict=True):
@@ -162,19 +162,25 @@ class Lines:
         job_id = self.settled.get(row.pk)
         if job_id is None or row.ignored_at is None or job_id in self.open_jobs:
             return False
-        return not job_id or self._jobs.get(job_id, ("", ""))[1] == Settle.IGNORE
+        job = self._jobs.get(job_id)
+        return not job_id or (job is not None and (job.parameters or {}).get("settle") == Settle.IGNORE)
 
     @cached_property
-    def _jobs(self) -> dict[int, tuple[str, str]]:
-        """The jobs that do something about records: their state, and what they do."""
+    def _jobs(self) -> dict[int, Job]:
+        """The jobs that do something about records, in the order in which they were asked for."""
         ids = {job_id for job_id in self.settled.values() if job_id}
-        found = Job.objects.filter(pk__in=ids).values_list("pk", "state", "parameters") if ids else ()
-        return {pk: (state, str((parameters or {}).get("settle", ""))) for pk, state, parameters in found}
+        found = Job.objects.filter(company=self.company, pk__in=ids).order_by("pk") if ids else ()
+        return {one.pk: one for one in found}
 
     @cached_property
     def open_jobs(self) -> set[int]:
         """Those that have not ended."""
-        return {pk for pk, (state, _) in self._jobs.items() if state in OPEN_STATES}
+        return {pk for pk, job in self._jobs.items() if job.state in OPEN_STATES}
+
+    @property
+    def at_work(self) -> Job | None:
+        """The first of them; None where all have ended."""
+        return next((job for pk, job in self._jobs.items() if pk in self.open_jobs), None)
 
     def _settled(self, seen: FailureSeen, row_id: UUID | None) -> Cell:
         """Return what was done about a record just now; None for nothing."""

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason
+from core.bounded_counts import count_each
 from core.collation import distinct_values
 from coupling.dead_partners import RELEASE
 from coupling.failures.likely import COUPLE, CREATE
@@ -56,6 +57,9 @@ class Head:
 
 _NEARLY_UNMATCHED = "nearly, no match"
 """Where the number stands of those nearly alike among what found no match."""
+_LEFT_OUT = "left out"
+"""Where the number stands of what synchronization left undone for other reasons."""
+_NO_REASONS = frozenset({NEARLY, _NEARLY_UNMATCHED, _LEFT_OUT})
 
 
 class FailuresPage:
@@ -68,7 +72,7 @@ class FailuresPage:
         settled = settled_in(request, company) if self.given.get("settled") == "yes" else {}
         self.url = company_url("sync:failures", company)
         self.lines = Lines(company, request.user, settled, request.get_full_path())
-        self._mappings = mappings_with_failures(company)
+        self._mappings = self.lines.mappings = mappings_with_failures(company)
         self.listing: Listing = failures_listing(
             company, ignored=self.ignored, lines=self.lines, decorate=self._decorate, mappings=self._mappings
         )
@@ -87,7 +91,8 @@ class FailuresPage:
                 Link(display.LIST_TITLES.get(self.job.type, crumbs[0].text), url),
                 Link(text_of(self.job.started_at or self.job.created_at), job_url(self.job, self.company)),
             ]
-        unavailable = unavailable_text(self.company)
+        off = disabled_reason(connection_for_request(self.request, self.company))
+        unavailable = off.user_message if off is not None else ""
         return Page(
             TITLE,
             company=self.company,
@@ -113,7 +118,7 @@ class FailuresPage:
 
         Without scripts a link does that: what is ticked would be lost by itself otherwise.
         """
-        at_work = Job.objects.filter(company=self.company, pk__in=self.lines.open_jobs).order_by("pk").first()
+        at_work = self.lines.at_work
         found = None if at_work is None else display.progress(at_work, poll_url=self.request.get_full_path())
         return None if found is None else replace(found, refreshes=False)
 
@@ -160,11 +165,11 @@ class FailuresPage:
 
     def _left_out(self) -> list[Notice]:
         """Return where the failures of coupled pairs stand, where there are any."""
-        count = left_undone(self.company).count()
-        if not count or self.job is not None:
+        count = self.counts.get(_LEFT_OUT, 0)
+        if not count:
             return []
         url = company_url("sync:skipped", self.company)
-        what = "1 record or row is" if count == 1 else f"{count:,} records and rows are"
+        what = "1 record or row is" if count == 1 else f"{_number(count)} records and rows are"
         return [Notice(f"{what} left out of synchronization for another reason.", actions=[Action(LEFT_OUT, url)])]
 
     # -- groups --------------------------------------------------------------------------------------------------------
@@ -180,11 +185,13 @@ class FailuresPage:
     def _counts(self) -> dict[str, int]:
         """Return how many records failed for each reason, and nearly alike among all, under the other filters."""
         found = self._among(reason="")
-        counts = {reason: _counted(found.filter(reason=reason)) for reason in self._reasons()}
-        return {reason: count for reason, count in counts.items() if count} | {
-            NEARLY: _counted(found.filter(nearly__gt=0)),
-            _NEARLY_UNMATCHED: _counted(found.filter(reason=Reason.NO_MATCH, nearly__gt=0)),
-        }
+        groups: dict[str, QuerySet[Any]] = {reason: found.filter(reason=reason) for reason in self._reasons()}
+        groups[NEARLY] = found.filter(nearly__gt=0)
+        groups[_NEARLY_UNMATCHED] = found.filter(reason=Reason.NO_MATCH, nearly__gt=0)
+        if self.job is None:
+            groups[_LEFT_OUT] = left_undone(self.company)
+        counts = count_each(groups, COUNTED + 1)
+        return {group: count for group, count in counts.items() if count or group in _NO_REASONS}
 
     def _reasons(self) -> list[str]:
         """Return the reasons that failed records of the company have, from an index alone."""
@@ -194,7 +201,7 @@ class FailuresPage:
         """Return the ways to narrow the list by reason: caption, number, address, whether it is the one shown."""
         counts = self.counts
         shown = self.given.get("reason", "")
-        reasons = set(counts) - {NEARLY, _NEARLY_UNMATCHED}
+        reasons = set(counts) - _NO_REASONS
         total = sum(counts[reason] for reason in reasons)
         segments = [("All", _number(total), self._address(reason=""), not shown)]
         segments += [
@@ -249,11 +256,6 @@ class FailuresPage:
             f"{self._address(reason=NEARLY)}&select=all",
         )
         return [first, Link(f"Select all {_number(count)}", everything)] if count > nearly else [first]
-
-
-def _counted(rows: "QuerySet[FailedRecord]") -> int:
-    """Return how many there are, COUNTED + 1 for more."""
-    return rows.order_by()[: COUNTED + 1].count()
 
 
 def _number(count: int) -> str:

@@ -13,7 +13,9 @@ _REMEDIES = {
         "merge the duplicates in Dataverse."
     ),
     Reason.REFERENCE_NOT_COUPLED: (
-        "A record that they refer to is not coupled. Couple that one, then choose Retry Selected."
+        "A record that they refer to is not coupled, or whoever is to own the row is gone or disabled in Dataverse. "
+        "Couple that record, or choose another owner: couple the salesperson with another user. Then choose Retry "
+        "Selected."
     ),
     Reason.DENIED: (
         "Dataverse does not let the application, or whoever is to own the row, do it, or a firewall or access control "

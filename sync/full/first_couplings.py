@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.words import counted
-from coupling.brakes import coupling_stopped
-from coupling.couplings.preview_store import brakes_of
+from coupling.couplings.preview_store import stopped_by
 from coupling.matching.previewed import Found
 from coupling.models import CouplingPreview
 from sync.full.preview_job import StoredLine
@@ -42,8 +41,7 @@ def brake_of(line: StoredLine, first: Mapping[int, FirstCoupling]) -> str:
 
 
 def _found(preview: CouplingPreview) -> FirstCoupling:
-    numbers, brakes = preview.numbers, brakes_of(preview)
+    numbers = preview.numbers
     coupled = int(numbers.get(Found.COUPLE, 0))
     left = sum(int(numbers.get(found, 0)) for found in (Found.NEW, Found.NEAR, Found.SEVERAL, Found.TAKEN))
-    stopped = brakes.coupled is not None and brakes.stops_coupling(coupled)
-    return FirstCoupling(coupled, left, coupling_stopped(coupled, brakes.coupled or 0).message if stopped else "")
+    return FirstCoupling(coupled, left, stopped_by(preview))

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
+from coupling.couplings.preview_store import stopped_by
 from coupling.couplings.services import start_preview
 from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
@@ -30,7 +31,8 @@ class LinePreview:
     """What one line would do.
 
     couples: its criteria couple first, by which `found` counts; after_others: records that refer to one which an
-    earlier line of the run couples or creates, so that what becomes of them shows then.
+    earlier line of the run couples or creates, so that what becomes of them shows then; brake: why one would stop
+    what the line couples, or what it does about deleted sides.
     """
 
     line: FullSynchReviewLine
@@ -42,6 +44,7 @@ class LinePreview:
     samples: list[OutcomeRow] = field(default_factory=list)
     message: str = ""
     failed: bool = False
+    brake: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as commands print it."""
@@ -50,6 +53,7 @@ class LinePreview:
             "counters": {name: self.counters[name] for name in COUNTERS} | {"total": sum(self.counters.values())},
             "reasons": dict(sorted(self.reasons.items())), "found": self.found, "after_others": self.after_others,
             "estimate": self.line.estimate or None, "message": self.message, "failed": self.failed,
+            "brake": self.brake or None,
             "samples": [
                 {
                     "local": {"id": one.local_id, "key": one.local_key, "name": one.local_name},
@@ -64,10 +68,10 @@ class LinePreview:
     def text(self) -> str:
         """The preview in one line."""
         if self.message:
-            return f"{self.line.name}: {self.message}"
+            return f"{self.line.name}: {self.message} {self.brake}".rstrip()
         counted = [f"{count:,} {name}" for name, count in sorted(self.counters.items()) if count]
         later = f"; {self.after_others:,} after what an earlier line brings" if self.after_others else ""
-        return f"{self.line.name}: {', '.join(counted) or 'nothing'}{later}."
+        return f"{self.line.name}: {', '.join(counted) or 'nothing'}{later}. {self.brake}".rstrip()
 
 
 def lines_as_asked(company: Any, in_full: Sequence[str], usage: Usage | None = None) -> list[FullSynchReviewLine]:
@@ -127,7 +131,8 @@ def _add_coupling(shown: LinePreview, user: Any) -> None:
     if job.state != State.FINISHED:
         shown.failed = True
         return
-    numbers = CouplingPreview.objects.get(job=job).numbers
+    preview = CouplingPreview.objects.get(job=job)
+    numbers, shown.brake = preview.numbers, stopped_by(preview)
     shown.found = {name: int(count) for name, count in numbers.items() if count}
     shown.counters["coupled"] = int(numbers.get(Found.COUPLE, 0))
 
@@ -144,6 +149,7 @@ def _add_creating(shown: LinePreview) -> None:
             shown.samples.append(outcome)
     shown.counters.update(preview.counts)
     shown.reasons.update(preview.reasons)
+    shown.brake = preview.brake
 
 
 def is_after_others(outcome: OutcomeRow) -> bool:

@@ -44,6 +44,7 @@ def to_json(line: Line) -> dict[str, Any]:
         "before": line.before or None,
         "after": line.after or None,
         "person": line.person or None,
+        "changed_by": line.changed_by or None,
     }
 
 

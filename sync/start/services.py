@@ -141,6 +141,11 @@ def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
 # -- what was left undone ----------------------------------------------------------------------------------------------
 
 
+def retried(company: Any) -> "QuerySet[UndoneRecord]":
+    """Return what is tried again where all is: without rows that a likely duplicate here may be."""
+    return left_undone(company).exclude(waits_for__startswith=FOR_A_RECORD)
+
+
 def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user: Any = None) -> tuple[int, list[Job]]:
     """Try again what was left undone: the given lines, or all of the company's. Return how many, and the jobs.
 
@@ -150,7 +155,7 @@ def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user:
     Raises EmptySelection, Refusal.
     """
     require_enabled(company)
-    chosen = left_undone(company).exclude(waits_for__startswith=FOR_A_RECORD) if undone is None else undone
+    chosen = retried(company) if undone is None else undone
     lines = list(chosen.values_list("pk", "mapping_id", "local_id", "integration_id"))
     if not lines:
         raise EmptySelection

@@ -118,7 +118,9 @@ class Command(MappingCommand):
 def _text(line: Line) -> str:
     way = "here" if line.here else "there"
     values = f"{line.before or '(blank)'} -> {line.after or '(blank)'}"
+    by = f", changed in Dataverse by {line.changed_by}" if line.changed_by else ""
     when = timezone.localtime(line.at).strftime("%Y-%m-%d %H:%M")
     return (
-        f"{when} {line.mapping:<12} {line.key:<12} {line.name:<24} {line.caption} {way}: {values} (job {line.job_id})"
+        f"{when} {line.mapping:<12} {line.key:<12} {line.name:<24} {line.caption} {way}: {values} "
+        f"(job {line.job_id}{by})"
     )

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core.roles import Can
+from core.words import counted
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES, Job
 from jobs.running.waiting import run_to_end
@@ -77,6 +78,8 @@ class Command(CompanyCommand):
             self.print_text(one.text)
             for sample in one.samples:
                 self.print_text(f"    {sample.local_key or sample.integration_name} {sample.message}".rstrip())
+        if braked := [one.line.name for one in found if one.brake]:
+            self.print_text(f"A brake would stop {counted(len(braked), 'line')}: {', '.join(braked)}.")
         if any(one.failed for one in found):
             raise SystemExit(1)
 

@@ -264,6 +264,11 @@ def test_retry_on_page_and_command_says_what_newer_data_it_overwrites(
     operator.post(page_url(company, "retry"), hidden_of(warning))
     assert Job.objects.count() == before + 1
     Job.objects.latest("pk").delete()
+    warning = page_text(operator.post(page_url(company, "retry-all")))
+    assert lost in warning and Job.objects.count() == before, "all of them are asked about as well"
+    operator.post(page_url(company, "retry-all"), hidden_of(warning))
+    assert Job.objects.count() == before + 1
+    Job.objects.latest("pk").delete()
     (told,), code = spoken("skipped", "synchronize", "--company", company.name, "--mapping", "CUSTOMER")
     assert (code, told["warning"]) == (0, lost)
     assert accounts(remote)["Customer 0"]["address1_city"] == "Trier"

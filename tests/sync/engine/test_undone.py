@@ -1,19 +1,24 @@
 """Whatever a synchronization leaves undone stands on Coupled Data Synchronization Errors until it heals."""
 
 import re
+import socket
+import time
 from io import StringIO
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.roles import set_roles as give_roles
+from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Direction
+from coupling import live
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
 from coupling.undone import left_undone
@@ -23,6 +28,7 @@ from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata import catalog
 from masterdata.models import Company, Currency, Customer
+from sync.conflicts import live_rows
 from sync.conflicts.services import couple_with_successors
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
@@ -293,6 +299,33 @@ def test_whether_the_coupled_row_exists_is_asked_for_the_page_shown_else_told_by
     make_unreachable(company)
     page = left_out()
     assert page.count("Yes, by the last run") == 2
+
+
+def test_a_page_waits_for_dataverse_once_and_for_all_mappings_together(
+    company, customers, remote, operator, left_out, monkeypatch
+):
+    one = customer(company, "10000")
+    synchronize(customers)
+    row_id = coupling_of(customers, one).integration_id
+    patch(remote, row_id, customertypecode=5)
+    synchronize(customers)
+    remote.control("POST", "faults", [{"method": "GET", "path": "accounts", "fault": "503", "times": 0}])
+    remote.control("DELETE", "requests")
+    assert left_out().count("Yes, by the last run") == 1
+    assert remote.requests()["total"] <= 2, "nothing is sent a second time"
+    remote.control("DELETE", "faults")
+    monkeypatch.setattr(live_rows, "DEADLINE_S", 0.3)
+    cache.clear()
+    with socket.create_server(("localhost", 0)) as silent:  # it takes connections, and never answers
+        url = f"https://localhost:{silent.getsockname()[1]}"
+        DataverseConnection.objects.filter(company=company).update(environment_url=url)
+        began = time.monotonic()
+        assert left_out().count("Yes, by the last run") == 1
+        assert time.monotonic() - began < 2
+    asked = live.Impatient(0.2)
+    assert 0 < asked.seconds_left() <= 0.2
+    assert not asked.may_wait()
+    assert live.Impatient(-1).seconds_left() == 0.01, "what is left of the deadline, not the whole for each request"
 
 
 def selectable(page):

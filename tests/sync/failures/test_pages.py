@@ -13,6 +13,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from jobs.services import cancel
 from masterdata.models import Customer
+from sync.failures.remedies import remedy
 from tests.sync.conftest import make_unreachable, page_text, page_url
 from tests.sync.failures.conftest import CALGARY, PINE_ID, RIDGE
 
@@ -109,6 +110,23 @@ def test_the_list_of_a_job_that_coupled_something_leads_to_its_undo(company, fai
     failed.save()
     assert undo in page_text(operator.get(page_url(company, "failures"), {"job": failed.pk}))
     assert undo not in page_text(operator.get(page_url(company, "failures")))
+
+
+def test_the_list_with_what_was_settled_asks_a_bounded_number_of_queries(company, failed, operator):
+    given = {"selected": [pk_of(key) for key in ("10020", "10030")], f"candidate-{pk_of('10020')}": CALGARY}
+    operator.post(page_url(company, "failures-couple"), {**given, f"candidate-{pk_of('10030')}": PINE_ID})
+    operator.post(page_url(company, "failures-retry"), {"selected": pk_of("10040")})
+    for query in ({"settled": "yes"}, {}):
+        operator.get(page_url(company, "failures"), query)
+        with CaptureQueriesContext(connection) as asked:
+            assert operator.get(page_url(company, "failures"), query).status_code == 200
+        assert len(asked) <= 24, "\n".join(one["sql"][:230] for one in asked)
+
+
+def test_the_reason_of_what_refers_to_others_offers_another_owner():
+    told = remedy("reference_not_coupled", "3", 0)
+    assert "gone or disabled" in told
+    assert "choose another owner" in told
 
 
 def test_the_list_refreshes_by_itself_when_the_job_that_took_up_its_lines_ends(company, failed, operator):

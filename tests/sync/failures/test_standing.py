@@ -9,12 +9,15 @@ from django.utils import timezone
 
 from core import bulk
 from coupling.failures import services as failures
+from coupling.failures import unmatched_rows
 from coupling.failures.candidates import look_at
 from coupling.failures.choosing import default_candidate
 from coupling.failures.standing import standing
+from coupling.failures.unmatched_rows import UnmatchedRows
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters
 from coupling.models import FailedRecord
+from coupling.rows import RemoteRow
 from jobs.models import Job
 from masterdata.models import Customer
 from sync.coupling_setup import services as by_hand
@@ -96,6 +99,36 @@ def test_what_matched_nothing_is_listed_again_by_the_run_that_reads_a_row_with_i
     remote.load({"accounts": [row("Falcon", " 206 555 0142")]})
     synchronize(mapping)
     assert keys(company) == ["10040"]
+
+
+def test_what_is_ignored_without_a_match_is_read_once_until_something_else_is_ignored(company, failed, monkeypatch):
+    mapping = company.mappings.get(name="CUSTOMER")
+    told = [RemoteRow(uuid4(), "Falcon", {"telephone1": "206 555 0142"})]
+
+    def find():
+        fresh = company.mappings.get(pk=mapping.pk)
+        with CaptureQueriesContext(connection) as queries:
+            found = UnmatchedRows(fresh, FailedRecord.objects.filter(mapping=mapping, ignored_at__isnull=False))
+            pks = [pk for pks in found.find(told).values() for pk in pks]
+        return pks, len(queries)
+
+    def asked():
+        return find()[1]
+
+    assert find() == ([], 1), "nothing is ignored"
+    falcon, pine = one_of(company, "10040"), one_of(company, "10030")
+    failures.ignore(failed=standing(company).filter(pk=falcon.pk), because="known")
+    found, first = find()
+    assert found == [falcon.pk]
+    assert first > 3
+    assert find()[0] == [falcon.pk]
+    assert asked() == 2, "how the mapping is now, and whether anything else is ignored"
+    failures.ignore(failed=standing(company).filter(pk=pine.pk), because="known")
+    assert asked() > 3
+    monkeypatch.setattr(unmatched_rows, "MOST", 1)
+    failures.stop_ignoring(failed=FailedRecord.objects.filter(pk=pine.pk))
+    failures.ignore(failed=standing(company).filter(pk=pine.pk), because="known")
+    assert find()[0] == ([falcon.pk] if falcon.pk > pine.pk else []), "of very many the newest"
 
 
 def test_what_was_ignored_before_very_much_else_comes_back_like_the_newest(company, remote, failed):

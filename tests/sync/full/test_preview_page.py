@@ -1,6 +1,10 @@
 """Preview of the Full Synchronization: made by a job, shown with the values of each side, and taken as CSV."""
 
+from io import StringIO
+from typing import Any
+
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from coupling.gateway import Gateway
@@ -21,6 +25,7 @@ from tests.sync.conftest import (
     synchronize,
     update_mapping,
 )
+from tests.sync.full.test_full import command
 from ui.links import company_url
 
 RECORDS = 7
@@ -101,6 +106,15 @@ def test_what_the_preview_counts_is_what_the_run_does_to_the_record(filled, remo
     assert len(previewed) == RECORDS == len(accounts(remote))
 
 
+def previewed_by_command(company: Company) -> tuple[list[dict[str, Any]], str]:
+    """Return the lines that the command prints of CUSTOMER, and its text."""
+    asked = ("fullsync", "--company", company.name, "--preview", "--mapping", "CUSTOMER")
+    _, document = command(*asked)
+    text = StringIO()
+    call_command(*asked, stdout=text)
+    return document["lines"], text.getvalue()
+
+
 def test_a_line_that_couples_first_leads_to_the_preview_of_its_pairs(filled, operator, remote):
     remote.load({"accounts": [{"name": "Customer 3", **ACTIVE_CUSTOMER}]})
     update_mapping(filled).fields.filter(field="name").update(use_for_match=True)
@@ -115,6 +129,12 @@ def test_a_line_that_couples_first_leads_to_the_preview_of_its_pairs(filled, ope
     page = page_text(operator.get(shown_at(job)))
     assert "A brake would stop 1 line." in page
     assert "1 record would be coupled, and the brake stops above 0, so none is. See the pairs" in page
+    CouplingPreview.objects.all().delete()
+    update_mapping(filled, brakes={"coupled": 0})
+    ((told,), text) = previewed_by_command(filled)
+    assert told["brake"] == "1 record would be coupled, and the brake stops above 0, so none is."
+    assert told["brake"] in text
+    assert "A brake would stop 1 line: CUSTOMER." in text
     assert not Coupling.objects.exists()
 
 
@@ -126,6 +146,14 @@ def test_a_brake_that_would_leave_what_was_deleted_to_a_person_is_named(filled, 
     page = page_text(operator.get(shown_at(made(filled), mapping="CUSTOMER")))
     assert "A brake would stop 1 line." in page
     assert f"3 of {RECORDS} pairs have a deleted side, and the brake stops above 1" in page
+    ((told,), text) = previewed_by_command(filled)
+    assert told["brake"].startswith(f"3 of {RECORDS} pairs have a deleted side, and the brake stops above 1")
+    assert told["brake"] in text
+    mapping.brakes = {}
+    mapping.save()
+    ((told,), text) = previewed_by_command(filled)
+    assert told["brake"] is None
+    assert "A brake" not in text
 
 
 def test_the_tab_is_taken_as_csv_with_a_line_for_each_field(filled, operator, remote):

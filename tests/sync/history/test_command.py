@@ -1,11 +1,17 @@
 """manage.py changes, as programs use it."""
 
+import json
+from io import StringIO
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from accounts.roles import set_roles
 from core.roles import Role
+from sync.history.export import json_text
+from sync.history.reading import lines_of
 from sync.models import SynchronizedValue
 from tests.coupling.test_commands import spoken
 from tests.sync.conftest import accounts, coupling_of, patch, synchronize
@@ -31,9 +37,26 @@ def test_changes_prints_an_object_for_each_newest_first_and_the_summary_last(job
     )  # fmt: skip
     assert set(city) == {
         "at", "mapping", "job", "direction", "local", "integration", "field", "before", "after", "person",
+        "changed_by",
     }  # fmt: skip
     assert city["local"] == {"id": str(adatum.system_id), "key": "10000", "name": "Adatum"}
     assert (city["mapping"], city["integration"]["name"], city["person"]) == ("CUSTOMER", "Adatum", None)
+
+
+def test_changes_and_the_json_file_tell_who_changed_a_value_in_dataverse(mapping, adatum, remote):
+    somebody = str(uuid4())
+    remote.load({"systemusers": [{"systemuserid": somebody, "fullname": "Tomasz Nowak"}]})
+    patch(remote, coupling_of(mapping, adatum).integration_id, telephone1="555-9", modifiedby=somebody)
+    synchronize(mapping)
+    edit(adatum, city="Ulm")
+    synchronize(mapping)
+    (city, phone, _), code = spoken("changes", *OWN)
+    assert (code, phone["changed_by"], city["changed_by"]) == (0, "Tomasz Nowak", None)
+    told = json.loads("".join(json_text(lines_of(mapping.company))))
+    assert [line["changed_by"] for line in told] == [None, "Tomasz Nowak"]
+    text = StringIO()
+    call_command("changes", *OWN, stdout=text)
+    assert text.getvalue().count("changed in Dataverse by Tomasz Nowak)") == 1
 
 
 @pytest.mark.parametrize(
