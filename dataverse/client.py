@@ -337,7 +337,8 @@ class DataverseClient:
         try:
             self._send("POST", path, body=bodies.encode(body), repeatable=True)
         except Duplicate:
-            if not is_member(self._send, f"{odata.key(entity_set, row_id)}/{navigation}", str(other_id)):
+            collection, key = f"{odata.key(entity_set, row_id)}/{navigation}", f"{other_set.removesuffix('s')}id"
+            if not is_member(self._send, collection, key, str(other_id)):
                 raise
             return
         self._count(written=1)

@@ -54,15 +54,13 @@ def is_there(send: Ask, address: str) -> bool:
     return True
 
 
-def is_member(send: Ask, collection: str, row_id: str) -> bool:
-    """Return whether a collection of a row has another row in it. Raises what `send` raises."""
-    link: str | None = collection
-    while link:
-        page = changes.parse_page(send("GET", link).body)
-        if any(row_id.lower() in row.values() for row in page.rows):
-            return True
-        link = page.next_link
-    return False
+def is_member(send: Ask, collection: str, key: str, row_id: str) -> bool:
+    """Return whether a collection of a row has the row of this id, in its table's column `key`, in it.
+
+    Raises what `send` raises.
+    """
+    asked = odata.query({"$select": key, "$filter": odata.eq(key, UUID(row_id))})
+    return bool(changes.parse_page(send("GET", collection + asked).body).rows)
 
 
 def _holds(row: Row, body: Mapping[str, Any]) -> bool:

@@ -113,7 +113,7 @@ def paths(who: WhoAmI, expected: Expectations) -> dict[str, str]:
         "currencies": "transactioncurrencies?$select=transactioncurrencyid,isocurrencycode",
         "version": "RetrieveVersion()",
         "user": f"{user}?$select=fullname,isdisabled",
-        "user roles": f"{user}/systemuserroles_association?$select=name",
+        "user roles": f"{user}/systemuserroles_association?$select=name,_roletemplateid_value",
         "held": f"{user}/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()",
         "solution": "solutions" + odata.query(
             {"$select": "version", "$filter": odata.eq("uniquename", SOLUTION)}

@@ -3,7 +3,7 @@
 Test Connection asks for all of them at once; enabling asks for those that a step needs. Both judge alike.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.checks import batch, privileges
 from connection_setup.checks.batch import Answers
 from connection_setup.provisioning import solution as solution_module
+from connection_setup.provisioning.administrators import SYSTEM_ADMINISTRATOR
 from connection_setup.provisioning.company_objects import is_own, team_name, unit_name
 from connection_setup.types import (
     ADDRESS,
@@ -40,7 +41,6 @@ LIMITS = "Service limits"
 CLOCK_WARNING_S = 60
 CLOCK_ERROR_S = 300
 OLDEST_VERSION = (9, 2)
-SYSTEM_ADMINISTRATOR = "System Administrator"
 
 
 # -- what is known before the batch ------------------------------------------------------------------------------------
@@ -106,8 +106,11 @@ def version(text: str) -> Check:
     )
 
 
-def user(name: str, disabled: bool, roles: Iterable[str]) -> Check:
-    """Judge whether the application user is enabled and has the role, and no more rights than it needs."""
+def user(name: str, disabled: bool, roles: Iterable[str], templates: Collection[str] = ()) -> Check:
+    """Judge whether the application user is enabled and has the role, and no more rights than it needs.
+
+    templates: ids of its roles' templates, by which a System Administrator is known in every language.
+    """
     held = sorted(roles)
     if disabled:
         return Check(
@@ -133,7 +136,7 @@ def user(name: str, disabled: bool, roles: Iterable[str]) -> Check:
             f"Assign the role {ROLE}, so that it has what synchronization needs and no more.",
             "denied",
         )
-    if SYSTEM_ADMINISTRATOR in held:
+    if str(SYSTEM_ADMINISTRATOR) in templates:
         return Check(
             USER,
             "warning",
@@ -264,8 +267,10 @@ def _version(answers: Answers, _: Expectations) -> list[Check]:
 
 def _user(answers: Answers, _: Expectations) -> list[Check]:
     row = answers.row("user")
-    roles = [str(role["name"]) for role in answers.rows("user roles")]
-    return [user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), roles)]
+    found = answers.rows("user roles")
+    roles = [str(role["name"]) for role in found]
+    templates = {str(role.get("_roletemplateid_value") or "").lower() for role in found}
+    return [user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), roles, templates)]
 
 
 def _solution(answers: Answers, _: Expectations) -> list[Check]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from connection_setup.checks.judges import SYSTEM_ADMINISTRATOR
 from connection_setup.connection import clients
 from connection_setup.connection.state import NotConnected
 from connection_setup.dynamics365 import judges
+from connection_setup.provisioning.administrators import SYSTEM_ADMINISTRATOR
+from connection_setup.provisioning.role import NEEDED_RIGHTS
 from connection_setup.types import Check, Dataverse, Report
 from dataverse import odata
 from dataverse.errors import DataverseError
@@ -22,15 +23,8 @@ TABLES_READ = {
     "opportunities": "opportunityid",
 }
 """Entity set -> key of the sales tables."""
-RIGHTS = {
-    "product": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "uomschedule": ("Create", "Read", "Write"),
-    "uom": ("Read", "AppendTo"),
-    "pricelevel": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "productpricelevel": ("Create", "Read", "Write", "Append", "Delete"),
-    "opportunity": ("Create", "Read", "Write", "Append"),
-}
-"""Table -> the privilege types that synchronization needs on it."""
+RIGHTS = {table: NEEDED_RIGHTS[table] for table in (key.removesuffix("id") for key in TABLES_READ.values())}
+"""Table -> the privilege types that synchronization needs on it, as the role has them."""
 
 
 def run(company: Company) -> Report:
@@ -76,8 +70,8 @@ def _privileges(client: Any) -> Check:
         }
     me = client.who_am_i().user_id
     path = f"{odata.key('systemusers', me)}/systemuserroles_association"
-    roles = client.first_page(path, select=["roleid", "name"]).rows
-    if any(role["name"] == SYSTEM_ADMINISTRATOR for role in roles):
+    roles = client.first_page(path, select=["roleid", "_roletemplateid_value"]).rows
+    if any(str(role.get("_roletemplateid_value") or "").lower() == str(SYSTEM_ADMINISTRATOR) for role in roles):
         return judges.privileges({}, [])
     return judges.privileges(needed, _held_privileges(client, [str(role["roleid"]) for role in roles]))
 

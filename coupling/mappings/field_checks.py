@@ -123,10 +123,11 @@ def can_be_mapped(column: ColumnInfo) -> bool:
 def column_words(column: ColumnInfo) -> str:
     """Return a column's type for people, with its length, or the tables that it leads to."""
     kind = _COLUMN_KINDS.get(column.type, column.type)
+    secured = ", secured: a blank there is taken for not known" if column.secured else ""
     if column.date_only or column.type != "DateTime":
         more = ", ".join(column.binds) if column.binds else str(column.max_length or "")
-        return f"{kind.capitalize()}{', ' if column.binds else ' '}{more}".strip()
-    return "Date and time"
+        return f"{kind.capitalize()}{', ' if column.binds else ' '}{more}".strip() + secured
+    return f"Date and time{secured}"
 
 
 def _suggest(name: str, known: Collection[str]) -> str:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 from uuid import UUID, uuid4
 
 import pytest
@@ -690,3 +690,24 @@ def test_nothing_is_asked_of_an_environment_that_is_not_accepted(
         with pytest.raises(LookupError):
             ask()
     assert [one.path.rpartition("/")[2] for one in server.api] == ["WhoAmI"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_member_that_may_be_there_already_is_asked_for_alone(
+    server: Server, client: DataverseClient, there: bool
+) -> None:
+    team, user = "11111111-2222-3333-4444-555555555555", "11111111-2222-3333-4444-666666666666"
+
+    def answer(received: Any) -> Reply:
+        if received.method == "GET":
+            return Reply(200, {"value": [{"systemuserid": user}] if there else []})
+        return Reply(412, {"error": {"code": "0x80040237", "message": "Cannot insert duplicate key."}})
+
+    server.answer = answer
+    if there:
+        client.associate("teams", team, "teammembership_association", "systemusers", user)
+    else:
+        with pytest.raises(Duplicate):
+            client.associate("teams", team, "teammembership_association", "systemusers", user)
+    asked = unquote_plus(server.api[-1].path)
+    assert asked.endswith(f"teammembership_association?$select=systemuserid&$filter=systemuserid eq {user}")

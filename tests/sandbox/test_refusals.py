@@ -122,11 +122,3 @@ def test_entry_that_cannot_be_read_is_refused_with_a_sentence(api: Api, entry: d
     with pytest.raises(requests.HTTPError, match="400") as caught:
         order(api, entry)
     assert text in caught.value.response.json()["error"]["message"]
-
-
-def test_number_without_an_answer_is_refused_by_name(api: Api) -> None:
-    missing = [number for number in registry.NUMBERS if number not in registry.known()]
-    for number in missing:
-        with pytest.raises(requests.HTTPError) as caught:
-            order(api, {"refusal": number})
-        assert f"cannot give refusal {number} yet" in caught.value.response.json()["error"]["message"]
