@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sandbox.base.behavior import Behavior
-from sandbox.base.customization import Customization
+from sandbox.base.customization import ENGLISH, Customization
 from sandbox.base.faults import Faults
 from sandbox.base.limits import ServiceProtection
 from sandbox.base.request_counts import RequestCounts
@@ -228,7 +228,7 @@ class Environment:
     @property
     def base_language(self) -> int:
         """Language code (LCID) of the base language, which the service never changes."""
-        return int(self.organization_value("languagecode"))
+        return int(self.organization_value("languagecode") or ENGLISH)
 
     def set_base_language(self, language: int) -> None:
         """Become an organization of another base language, whose other languages are dropped."""

@@ -178,7 +178,7 @@ def _found(request: HttpRequest, slug: str, number: int) -> tuple[Job, Integrati
     owner = access.company_or_404(request, slug)
     along = ("job", "job__requested_by", "carried_out_by", "mapping", "mapping__known_columns")
     asked = CouplingPreview.objects.select_related(*along).filter(job__company=owner, job__type=Type.PREVIEW)
-    kept = asked.filter(pk=number, complete=True, kept_until__gte=timezone.now()).first()
+    kept = asked.filter(job__in=Job.objects.filter(pk=number), complete=True, kept_until__gte=timezone.now()).first()
     if kept is not None:
         kept.job.company = kept.mapping.company = owner
         return kept.job, kept.mapping, kept

@@ -319,15 +319,16 @@ class Worker(Decider):
 
     def _record_refused_row(self, changes: ChunkChanges, new: NewRemoteRow, result: WriteResult) -> None:
         assert new.coupling is not None
-        reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
-        message = self.owners.told(new.columns, result)
+        message, detail = self.owners.told(new.columns, result), {"support": result.detail}
         if new.replaces is not None and not result.unknown:
             self.abandon_creation(changes, new.replaces)
-            self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, message, detail)
+            self.recorder.fail(
+                changes, new.replaces, Side.INTEGRATION, result.reason or Reason.REFUSED, message, detail
+            )
             return
-        if not result.unknown:  # else it stays pending: the next run looks for the row, and sends it again
+        if not result.unknown:  # otherwise it stays pending: the next run looks for the row
             changes.dropped.append(new.coupling.id)
-        self.recorder.fail_record(changes, new.record, reason, message, detail)
+        self.recorder.fail_record(changes, new.record, result.reason or Reason.REFUSED, message, detail)
 
     def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:
         """Give up restoring a deleted row: the pair goes back to the row that was deleted."""

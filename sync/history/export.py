@@ -33,7 +33,7 @@ def csv_rows(rows: Iterable[Any]) -> Iterator[Sequence[str]]:
 
 def to_json(line: Line) -> dict[str, Any]:
     """Return a line in the shape the commands print; blank values, and the person of a schedule, are null."""
-    return {
+    told = {
         "at": line.at.isoformat(timespec="seconds"),
         "mapping": line.mapping,
         "job": line.job_id,
@@ -44,8 +44,8 @@ def to_json(line: Line) -> dict[str, Any]:
         "before": line.before or None,
         "after": line.after or None,
         "person": line.person or None,
-        "changed_by": line.changed_by or None,
     }
+    return told | {"changed_by": line.changed_by} if line.changed_by else told
 
 
 def json_text(rows: Iterable[Any]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_each_certificate_that_can_be_used_signs_in_and_each_other_is_refused_wi
     sandbox.control(
         "POST", "applications", {"client_id": sandbox.client_id, "certificates": [leaf], "secrets": []}
     )  # fmt: skip
-    with pytest.raises(CommandError, match=r"it is not text \(PEM\), as a \.pfx file is not"):
+    with pytest.raises(CommandError, match=r"bundle\.pfx cannot be read\. The PFX file is protected by a password"):
         sign_in("--certificate-file", str(certificates / "bundle.pfx"))
     found = {file.name: sign_in("--certificate-file", str(file)) for file in sorted(certificates.glob("*.pem"))}
     assert sorted(name for name, wrong in found.items() if not wrong) == [

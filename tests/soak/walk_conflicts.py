@@ -4,11 +4,11 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
-from sync.conflicts.standing import conflicts_of, read_standing
 
 from coupling.models import Coupling
 from masterdata.models import Customer
 from sync.conflicts import resolving
+from sync.engine.conflicts_standing import conflicts_of, read_standing
 from sync.rules.resolving import Choice, Rule, Take
 from tests.soak.walk_model import FIELDS, MOST, Fate, Values, fates
 

@@ -322,7 +322,7 @@ def test_opportunities_need_no_account_and_a_closed_one_says_so(synchronized: Co
     alone.description = "Somebody"
     alone.save()
     (failed,) = synchronize(mapping).outcomes.filter(outcome="failed")
-    assert failed.message.startswith("The row is closed in Dataverse, and takes no more changes.")
+    assert failed.message.startswith("The row is closed in Dataverse, or inactive, and takes no more changes.")
     DataverseConnection.objects.filter(company=synchronized).update(ownership_model="person")
     job = synchronize(mapping, create=True)
     (failed,) = job.outcomes.filter(local_id=stranger.system_id)
