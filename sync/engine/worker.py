@@ -319,7 +319,7 @@ class Worker(Decider):
 
     def _record_refused_row(self, changes: ChunkChanges, new: NewRemoteRow, result: WriteResult) -> None:
         assert new.coupling is not None
-        message, detail = self.owners.told(new.columns, result), {"support": result.detail}
+        reason, message = result.reason or Reason.REFUSED, self.owners.told(new.columns, result)
         if new.replaces is not None and not result.unknown:
             self.abandon_creation(changes, new.replaces)
             self.recorder.fail(
@@ -328,7 +328,7 @@ class Worker(Decider):
             return
         if not result.unknown:  # otherwise it stays pending: the next run looks for the row
             changes.dropped.append(new.coupling.id)
-        self.recorder.fail_record(changes, new.record, result.reason or Reason.REFUSED, message, detail)
+        self.recorder.fail_record(changes, new.record, reason, message, {"support": result.detail})
 
     def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:
         """Give up restoring a deleted row: the pair goes back to the row that was deleted."""
