@@ -322,9 +322,7 @@ class Worker(Decider):
         reason, message = result.reason or Reason.REFUSED, self.owners.told(new.columns, result)
         if new.replaces is not None and not result.unknown:
             self.abandon_creation(changes, new.replaces)
-            self.recorder.fail(
-                changes, new.replaces, Side.INTEGRATION, result.reason or Reason.REFUSED, message, detail
-            )
+            self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, message, {"support": result.detail})
             return
         if not result.unknown:  # otherwise it stays pending: the next run looks for the row
             changes.dropped.append(new.coupling.id)
