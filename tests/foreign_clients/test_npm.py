@@ -4,8 +4,6 @@ They are not part of the project: they are installed by their lock file (version
 node and npm are there, and the test says why when it is left out.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,38 +13,25 @@ from pathlib import Path
 import pytest
 
 from sandbox.testing import Sandbox
+from tests.foreign_clients.conftest import install_once
 from tests.sandbox.conftest import ask_token, plain_session
 
 HERE = Path(__file__).parent / "npm"
-INSTALL_S = 90
 
 
 @pytest.fixture(scope="session")
 def installed() -> Path:
-    """Return a folder with the package installed. Skips with the reason where that fails."""
+    """Return a folder with the packages installed. Skips with the reason where that fails."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed, so dynamics-web-api cannot be tried.")
-    lock_file = (HERE / "package-lock.json").read_bytes()
-    version = hashlib.sha256(lock_file).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tandem-tests" / f"npm-{version}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (cache / ".installed").exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, cache / name)
-            try:
-                command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-                made = subprocess.run(
-                    command, cwd=cache, capture_output=True, text=True, timeout=INSTALL_S, check=False
-                )
-            except subprocess.TimeoutExpired:
-                pytest.skip("npm did not bring dynamics-web-api in time, so it cannot be tried.")
-            if made.returncode:
-                pytest.skip(f"npm cannot bring dynamics-web-api: {made.stderr.strip().splitlines()[-1:]}")
-            (cache / ".installed").touch()
-    return cache
+            pytest.skip(f"{program} is not installed, so its packages cannot be tried.")
+    return install_once("npm", HERE / "package-lock.json", _installing)
+
+
+def _installing(folder: Path) -> list[str]:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder / name)
+    return ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
 
 
 @pytest.mark.parametrize("name", ["witness.mjs", "odata.mjs"])

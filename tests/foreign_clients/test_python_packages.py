@@ -4,8 +4,6 @@ They are no part of the project: they are installed by a file with versions and 
 test says why when it is left out.
 """
 
-import fcntl
-import hashlib
 import json
 import os
 import subprocess
@@ -15,34 +13,23 @@ from pathlib import Path
 import pytest
 
 from sandbox.testing import Sandbox
+from tests.foreign_clients.conftest import install_once
 from tests.sandbox.conftest import ask_token, plain_session
 
 HERE = Path(__file__).parent / "python"
-INSTALL_S = 90
 
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
     """Return a folder with the packages. Skips with the reason where they cannot be had."""
-    version = hashlib.sha256((HERE / "requirements.txt").read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tandem-tests" / f"python-{version}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (cache / ".installed").exists():
-            command = [
-                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-                "--only-binary", ":all:", "--require-hashes", "--target", str(cache), "-r",
-                str(HERE / "requirements.txt"),
-            ]  # fmt: skip
-            try:
-                made = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-            except subprocess.TimeoutExpired:
-                pytest.skip("pip did not bring the packages in time, so they cannot be tried.")
-            if made.returncode:
-                pytest.skip(f"pip cannot bring the packages: {made.stderr.strip().splitlines()[-1:]}")
-            (cache / ".installed").touch()
-    return cache
+    return install_once("python", HERE / "requirements.txt", _installing)
+
+
+def _installing(folder: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary",
+        ":all:", "--require-hashes", "--target", str(folder), "-r", str(HERE / "requirements.txt"),
+    ]  # fmt: skip
 
 
 def test_every_step_of_the_python_packages_succeeds(packages: Path, sandbox: Sandbox) -> None:

@@ -1,6 +1,5 @@
 """An empty environment is prepared by an administrator who signs in, and the company then connects by itself."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from connection_setup import hooks
-from connection_setup.connection import clients, redirect_url, state
+from connection_setup.connection import clients
 from connection_setup.connection import settings as connection_settings
 from connection_setup.enabling import services as enabling_services
 from connection_setup.environments import services as environments
@@ -22,34 +21,8 @@ from core.refusals import Refusal
 from dataverse.choices import ColumnChoices
 from dataverse.errors import SignInError
 from jobs import registry
-from masterdata.models import Company
-from sandbox.testing import Sandbox, running
-from tests.connection_setup.provisioning.test_environment import services_currency, values
+from sandbox.testing import Sandbox
 from tests.sandbox.browsing import sign_in
-
-
-@pytest.fixture(scope="module")
-def empty_server() -> Iterator[Sandbox]:
-    with running(empty=True) as made:
-        yield made
-
-
-@pytest.fixture
-def empty(empty_server: Sandbox) -> Sandbox:
-    """Return an environment with the application registered, without application user, role and solution."""
-    empty_server.reset()
-    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.default_url()]}
-    empty_server.control("POST", "applications", callback)
-    return empty_server
-
-
-@pytest.fixture
-def saved(company: Company, empty: Sandbox) -> DataverseConnection:
-    company.currency_code = services_currency(empty)
-    company.save()
-    return connection_settings.save_settings(
-        connection=state.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
-    )
 
 
 def signed_in(saved: DataverseConnection, empty: Sandbox, user: Any, name: str = "", password: str = "") -> Any:

@@ -1,6 +1,6 @@
 """An empty environment is prepared by a job, whatever it answers: refused, locked, late, signed out, killed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,8 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import CompanyRole
-from connection_setup.connection import redirect_url, state
-from connection_setup.connection import settings as connection_settings
+from connection_setup.connection import state
 from connection_setup.enabling import preparing
 from connection_setup.enabling import run as enabling
 from connection_setup.models import AdministratorSignIn, DataverseConnection, EnablingRun
@@ -19,36 +18,16 @@ from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
 from jobs.models import Job, State
 from jobs.running.runner import run as run_job
-from masterdata.models import Company
-from sandbox.testing import Sandbox, running
-from tests.connection_setup.provisioning.test_environment import services_currency, values
+from sandbox.testing import Sandbox
 from tests.sandbox.browsing import sign_in
 
 MOST_SLICES = 60
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with running(empty=True) as made:
-        yield made
-
-
 @pytest.fixture
-def empty(server: Sandbox) -> Sandbox:
-    server.reset()
-    callback = {"client_id": server.client_id, "redirect_urls": [redirect_url.default_url()]}
-    server.control("POST", "applications", callback)
-    return server
-
-
-@pytest.fixture
-def saved(company: Company, empty: Sandbox, admin_user: Any) -> DataverseConnection:
-    company.currency_code = services_currency(empty)
-    company.save()
-    found = connection_settings.save_settings(
-        connection=state.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
-    )
-    return consent.give(company=found.company, user=admin_user)
+def saved(saved: DataverseConnection, admin_user: Any) -> DataverseConnection:
+    """Provide the connection of the folder's fixture, with consent given."""
+    return consent.give(company=saved.company, user=admin_user)
 
 
 def signed_in(saved: DataverseConnection, empty: Sandbox, user: Any, purpose: str = "prepare") -> AdministratorSignIn:
